@@ -1,0 +1,23 @@
+import type { Rollout } from './rollout/rollout.js';
+
+/** Everything an update reports, by name; all finite. */
+export type UpdateStats = Readonly<Record<string, number>>;
+
+/** What an algorithm needs saved to continue exactly. */
+export interface AlgorithmState {
+  /** Named arrays (optimiser slots, baselines). */
+  readonly arrays: Readonly<Record<string, Float32Array>>;
+  /** Everything else, as JSON (step counters, powers, the KL coefficient). */
+  readonly values: Readonly<Record<string, unknown>>;
+}
+
+/** Changes the parameters of a policy. It sees rollouts and has never heard of an environment. */
+export interface Algorithm {
+  readonly name: string;
+  /** One update from one rollout; leaves no tensor behind. */
+  update(rollout: Rollout): UpdateStats;
+  state(): AlgorithmState;
+  /** @throws {CheckpointError} when the state is of another algorithm or shape */
+  restore(state: AlgorithmState): void;
+  dispose(): void;
+}

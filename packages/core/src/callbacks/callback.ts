@@ -1,0 +1,29 @@
+import type { SequenceBatch } from '../environment.js';
+import type { Rollout } from '../rollout/rollout.js';
+import type { UpdateStats } from '../algorithm.js';
+
+/** Metrics by name, all finite; `reward/mse`, `kl/exactPerToken`, `time/updateSeconds`. */
+export type Metrics = Readonly<Record<string, number>>;
+
+/** What has happened so far, given with every event. */
+export interface Progress {
+  /** Updates finished, counted from the very first start of the run. */
+  readonly update: number;
+  /** Updates asked for. */
+  readonly totalUpdates: number;
+}
+
+/**
+ * Listens to a training run. The list of events is closed: a typo is a compile error. A callback that returns a promise
+ * is awaited; callbacks run in the order in which they were given.
+ */
+export interface Callback {
+  onTrainingStart?(progress: Progress): void | Promise<void>;
+  /** After collection, before the update. `batch` is what the environment had sampled. */
+  onRolloutEnd?(event: Progress & { rollout: Rollout; batch: SequenceBatch }): void | Promise<void>;
+  /** After the update; `metrics` joins rollout and update statistics. Returning `'stop'` ends the run cleanly. */
+  onUpdateEnd?(
+    event: Progress & { metrics: Metrics; stats: UpdateStats },
+  ): void | 'stop' | Promise<void | 'stop'>;
+  onTrainingEnd?(event: Progress & { reason: 'finished' | 'stopped' }): void | Promise<void>;
+}

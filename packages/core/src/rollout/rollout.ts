@@ -1,0 +1,47 @@
+/**
+ * One rollout, the same type for every kind of environment: B trajectories of T steps, on the host, row by row.
+ * Algorithms turn into tensors what they need, when they need it.
+ */
+export interface Rollout {
+  /** B, trajectories. */
+  readonly batchSize: number;
+  /** T, steps of each trajectory, padding included. */
+  readonly steps: number;
+  /** [B, T] actions taken (token ids). */
+  readonly actions: Int32Array;
+  /** [B, T] log π_old(aₜ|sₜ) at collection, in nats. */
+  readonly logProbs: Float32Array;
+  /** [B, T] V(sₜ) at collection. */
+  readonly values: Float32Array;
+  /** [B, T] reward as optimised, before any KL penalty. */
+  readonly rewards: Float32Array;
+  /** Named quantities of the environment, each [B] or [B, T]; for the logs. */
+  readonly components: Readonly<Record<string, Float32Array>>;
+  /** [B, T] 1 where the episode ended in this step. */
+  readonly terminated: Uint8Array;
+  /** [B, T] 1 where the episode was cut after this step. */
+  readonly truncated: Uint8Array;
+  /** [B, T] V(s_{t+1}) where the episode was cut, otherwise 0: what truncation bootstraps from. */
+  readonly bootstrapValues: Float32Array;
+  /** [B, T] 1 for real steps, 0 for padding. */
+  readonly mask: Float32Array;
+  /** What the policy needs to score the actions again. */
+  readonly inputs: SequenceInputs;
+  /** What the frozen reference policy says about the same actions; absent without a reference. */
+  readonly reference?: ReferenceScores;
+}
+
+/** [B, W] context tokens, row by row. */
+export interface SequenceInputs {
+  readonly contextTokens: Int32Array;
+  readonly contextLength: number;
+}
+
+export interface ReferenceScores {
+  /** [B, T] log π_ref(aₜ|sₜ), in nats. */
+  readonly logProbs: Float32Array;
+  /** [B, T, V] log π_ref(·|sₜ), in nats. */
+  readonly logDistribution: Float32Array;
+  /** [B, T] exact KL(π_old ‖ π_ref) at sₜ, in nats. */
+  readonly exactKl: Float32Array;
+}

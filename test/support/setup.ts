@@ -1,0 +1,5 @@
+import { expect } from '@jest/globals';
+
+import { toBeAllClose } from './matchers.js';
+
+expect.extend({ toBeAllClose });

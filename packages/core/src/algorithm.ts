@@ -1,3 +1,4 @@
+import type { NamedArray } from './nn/parameters.js';
 import type { Rollout } from './rollout/rollout.js';
 
 /** Everything an update reports, by name; all finite. */
@@ -6,7 +7,7 @@ export type UpdateStats = Readonly<Record<string, number>>;
 /** What an algorithm needs saved to continue exactly. */
 export interface AlgorithmState {
   /** Named arrays (optimiser slots, baselines). */
-  readonly arrays: Readonly<Record<string, Float32Array>>;
+  readonly arrays: Readonly<Record<string, NamedArray>>;
   /** Everything else, as JSON (step counters, powers, the KL coefficient). */
   readonly values: Readonly<Record<string, unknown>>;
 }

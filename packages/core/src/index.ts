@@ -18,3 +18,58 @@ export { RandomStream, philox4x32, type RandomState } from './random.js';
 export { Registry } from './registry.js';
 export type { ReferenceScores, Rollout, SequenceInputs } from './rollout/rollout.js';
 export { tf } from './tf.js';
+export { Adam, type AdamOptions, type AdamState } from './nn/adam.js';
+export { gradientStep, type GradientStepOptions, type LossParts } from './nn/gradients.js';
+export { ParameterStore, type NamedArray } from './nn/parameters.js';
+export { attend, attentionMask } from './nn/attention.js';
+export { embed, gelu, layerNorm, linear } from './nn/ops.js';
+export { applyRotary, rotaryTable, type RotaryTable } from './nn/rotary.js';
+export {
+  DegradationTransformer,
+  degradationTransformerOptions,
+  sampleTokens,
+  type DegradationTransformerOptions,
+  type ResolvedDegradationTransformerOptions,
+} from './models/degradation-transformer.js';
+export { smoothEmbedding } from './models/smooth-embedding.js';
+export {
+  backendNames,
+  backendReports,
+  selectBackend,
+  type BackendName,
+  type BackendReport,
+} from './runtime.js';
+export {
+  Tokeniser,
+  fitLine,
+  tokeniserOptions,
+  type ResolvedTokeniserOptions,
+  type Scaling,
+  type TokeniserOptions,
+} from './tokeniser/tokeniser.js';
+export {
+  generalisedAdvantages,
+  maskedMoments,
+  normaliseAdvantages,
+  rewardsToGo,
+  type RewardSteps,
+} from './math/advantages.js';
+export {
+  exactKl,
+  exactKlOnHost,
+  klEstimators,
+  sampledKl,
+  sampledKlTensor,
+  type KlEstimator,
+  type SampledKlEstimator,
+} from './math/kl.js';
+export {
+  AdaptiveKlController,
+  FixedKlController,
+  type AdaptiveKlOptions,
+  type KlController,
+} from './math/kl-controllers.js';
+export { clippedSurrogateLoss, entropy, maskedMean, scoreFunctionLoss, valueLoss } from './math/losses.js';
+export { linearSchedule, warmupCosine } from './math/schedules.js';
+export { collectSequences, type CollectOptions } from './rollout/collect-sequences.js';
+export { Trainer, type TrainResult, type TrainerOptions } from './trainer.js';

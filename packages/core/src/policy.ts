@@ -20,6 +20,8 @@ export interface Generation {
   readonly logProbs: Float32Array;
   /** [B, L] values of the states before each token. */
   readonly values: Float32Array;
+  /** [B, L, V] log-probabilities of all tokens, when asked for. */
+  readonly logDistribution?: Float32Array;
 }
 
 export interface GenerateOptions {
@@ -31,6 +33,8 @@ export interface GenerateOptions {
   horizon: number;
   /** Uniform numbers for sampling, one a token, row by row; without it the most likely token is taken. */
   random?: RandomStream;
+  /** Also return the log-probabilities of all tokens. @defaultValue false */
+  withDistribution?: boolean;
 }
 
 /** A policy over token sequences: it generates, and it scores what was generated with the same function. */

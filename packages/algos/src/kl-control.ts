@@ -1,0 +1,138 @@
+import {
+  AdaptiveKlController,
+  FixedKlController,
+  exactKl,
+  klEstimators,
+  maskedMean,
+  maskedMoments,
+  sampledKl,
+  sampledKlTensor,
+  tf,
+  ConfigError,
+  type KlController,
+  type PolicyScores,
+  type Rollout,
+} from '@rollcast/core';
+import { z } from 'zod';
+
+export const klControlOptions = z.strictObject({
+  kind: z
+    .enum(['fixed', 'adaptive'])
+    .default('fixed')
+    .describe('whether the coefficient stays or follows the target'),
+  coefficient: z.number().min(0).default(0.1).describe('β, or its start when adaptive'),
+  target: z.number().gt(0).optional().describe('adaptive: KL to hold, in nats a token'),
+  horizonEpisodes: z
+    .number()
+    .gt(0)
+    .optional()
+    .describe(
+      'adaptive: episodes over which β can change by e^0.2; 1 % of all episodes of the run when left out',
+    ),
+  estimator: z
+    .enum(klEstimators)
+    .default('exact')
+    .describe('exact over the vocabulary, or from the sampled action'),
+  placement: z
+    .enum(['loss', 'reward'])
+    .default('loss')
+    .describe('where β·KL is charged; k1 belongs in the reward, exact and k2 in the loss'),
+});
+export type KlControlOptions = z.input<typeof klControlOptions>;
+export type ResolvedKlControlOptions = z.output<typeof klControlOptions>;
+
+/** What the KL term needs of a minibatch as tensors. */
+export interface ReferenceTensors {
+  /** [B, T] */
+  readonly logProbs: tf.Tensor2D;
+  /** [B, T, V] */
+  readonly logDistribution: tf.Tensor3D;
+}
+
+/**
+ * The KL to the frozen reference under control: charged in the reward or in the loss, with a fixed or adaptive
+ * coefficient. Not to be confused with the KL to the old policy, by which PPO stops early.
+ *
+ * With the exact KL in the *reward*, an action is charged for the states it leads to but not for its own step, whose KL
+ * does not depend on the action drawn; k1 in the reward charges both, and the exact KL in the *loss* charges each step
+ * itself without sampling noise.
+ */
+export class KlControl {
+  readonly controller: KlController;
+
+  /**
+   * @param totalEpisodes - trajectories of the whole run, from which the adaptive horizon is derived
+   * @throws {ConfigError} when k1 is asked for in the loss (its expected gradient is zero), or `adaptive` has no target
+   */
+  constructor(
+    readonly options: ResolvedKlControlOptions,
+    totalEpisodes: number,
+  ) {
+    const { kind, coefficient, target, estimator, placement } = options;
+    if (estimator === 'k1' && placement === 'loss') {
+      throw new ConfigError(
+        'klControl: k1 in the loss has zero expected gradient; use placement "reward", or estimator "exact" or "k2".',
+      );
+    }
+    if (kind === 'adaptive' && target === undefined) {
+      throw new ConfigError(
+        'klControl.target must be given in nats a token when kind is "adaptive"; try 0.05.',
+      );
+    }
+    this.controller =
+      kind === 'adaptive'
+        ? new AdaptiveKlController({
+            target: target!,
+            initial: coefficient,
+            horizonEpisodes: options.horizonEpisodes ?? Math.max(1, 0.01 * totalEpisodes),
+          })
+        : new FixedKlController(coefficient);
+  }
+
+  /** β for the update in progress. */
+  get coefficient(): number {
+    return this.controller.coefficient;
+  }
+
+  /** The rewards [B, T], less β · KLₜ where the KL is charged in the reward. */
+  penalisedRewards(rollout: Rollout): Float32Array {
+    const { rewards, reference } = rollout;
+    if (!reference || this.options.placement !== 'reward') return rewards;
+    const kl = this.perStep(rollout);
+    return rewards.map((reward, i) => reward - this.coefficient * kl[i]);
+  }
+
+  /**
+   * The KL term of the loss, without its coefficient.
+   *
+   * @returns scalar in nats a token, or undefined when the KL is not charged in the loss; the caller disposes it
+   */
+  lossTerm(
+    scores: PolicyScores,
+    reference: ReferenceTensors | undefined,
+    mask: tf.Tensor2D,
+  ): tf.Scalar | undefined {
+    if (!reference || this.options.placement !== 'loss') return undefined;
+    const { estimator } = this.options;
+    return tf.tidy(() => {
+      const kl =
+        estimator === 'exact'
+          ? exactKl(scores.logDistribution, reference.logDistribution)
+          : sampledKlTensor(estimator, scores.logProbs, reference.logProbs);
+      return maskedMean(kl, mask);
+    });
+  }
+
+  /** Lets the controller follow the exact KL of this rollout; called once the rollout has been used. */
+  follow(rollout: Rollout): void {
+    if (!rollout.reference) return;
+    this.controller.update(maskedMoments(rollout.reference.exactKl, rollout.mask).mean, rollout.batchSize);
+  }
+
+  /** [B, T] the chosen estimate, in nats. */
+  private perStep({ reference, logProbs }: Rollout): Float32Array {
+    const { estimator } = this.options;
+    if (estimator === 'exact') return reference!.exactKl;
+    return logProbs.map((logProb, i) => sampledKl(estimator, logProb, reference!.logProbs[i]));
+  }
+}

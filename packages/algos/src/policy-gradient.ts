@@ -1,0 +1,50 @@
+import { CheckpointError, linearSchedule, type Adam, type AlgorithmState } from '@rollcast/core';
+import { z } from 'zod';
+
+import { klControlOptions } from './kl-control.js';
+
+/** The options that REINFORCE and PPO share, spread into each one's schema. */
+export const policyGradientShape = {
+  learningRate: z.number().gt(0).default(1e-4).describe('peak step size of Adam'),
+  learningRateDecay: z.boolean().default(false).describe('fall linearly to 0 over the run'),
+  gamma: z.number().min(0).max(1).default(1).describe('discount factor γ; 1 for sequences'),
+  normaliseAdvantages: z.boolean().default(true).describe('standardise the advantages of each rollout'),
+  entropyCoef: z.number().min(0).default(0).describe('weight of the entropy bonus'),
+  maxGradNorm: z.number().gt(0).default(0.5).describe('gradients are scaled down to this global norm'),
+  adamEpsilon: z.number().gt(0).default(1e-5).describe('ε of Adam'),
+  klControl: klControlOptions.prefault({}),
+};
+
+/** What every algorithm is told about the run that it is part of. */
+export interface RunBudget {
+  readonly updates: number;
+  /** Trajectories an update. */
+  readonly batchSize: number;
+  readonly seed: number;
+}
+
+/** The learning rate after a share of the run, in [0, 1]. */
+export function scheduledLearningRate(
+  { learningRate, learningRateDecay }: { learningRate: number; learningRateDecay: boolean },
+  progress: number,
+): number {
+  return learningRateDecay ? linearSchedule(learningRate, 0, progress) : learningRate;
+}
+
+/** The state of an optimiser and some numbers, as an algorithm saves it. */
+export function packState(optimizer: Adam, values: Record<string, unknown>): AlgorithmState {
+  const { moments, powers } = optimizer.state();
+  return { arrays: moments, values: { ...values, powers } };
+}
+
+/**
+ * The reverse of `packState`.
+ *
+ * @throws {CheckpointError} when the powers are missing or the moments do not fit
+ */
+export function unpackState(optimizer: Adam, state: AlgorithmState): Readonly<Record<string, unknown>> {
+  const powers = z.object({ beta1: z.number(), beta2: z.number() }).safeParse(state.values['powers']);
+  if (!powers.success) throw new CheckpointError("The checkpoint's algorithm state has no powers of Adam.");
+  optimizer.restore({ moments: state.arrays, powers: powers.data });
+  return state.values;
+}

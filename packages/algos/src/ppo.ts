@@ -1,0 +1,269 @@
+/**
+ * Proximal policy optimisation (Schulman et al. 2017, arXiv:1707.06347) with generalised advantages and a value head.
+ *
+ * Choices between variants:
+ * - advantages are standardised over the rollout, not over each minibatch, so that small minibatches do not rescale them;
+ * - `targetKl` compares the k3 estimate of the KL to the *old* policy with 1.5 × the target before each step, per
+ *   minibatch, and ends the update there (as Stable-Baselines3 does);
+ * - minibatches are whole trajectories, so that each is one pass of the transformer.
+ */
+import {
+  Adam,
+  CheckpointError,
+  ConfigError,
+  RandomStream,
+  clippedSurrogateLoss,
+  entropy,
+  generalisedAdvantages,
+  gradientStep,
+  maskedMean,
+  maskedMoments,
+  normaliseAdvantages,
+  resolveOptions,
+  tf,
+  valueLoss,
+  type Algorithm,
+  type AlgorithmState,
+  type LossParts,
+  type Rollout,
+  type SequencePolicy,
+  type UpdateStats,
+} from '@rollcast/core';
+import { z } from 'zod';
+
+import { KlControl } from './kl-control.js';
+import {
+  packState,
+  policyGradientShape,
+  scheduledLearningRate,
+  unpackState,
+  type RunBudget,
+} from './policy-gradient.js';
+import { rolloutTensors, type RolloutTensors } from './rollout-tensors.js';
+
+export const ppoOptions = z.strictObject({
+  ...policyGradientShape,
+  gaeLambda: z.number().min(0).max(1).default(0.95).describe('λ of generalised advantage estimation'),
+  clipRange: z.number().gt(0).lt(1).default(0.2).describe('ε of the clipped ratio, Schulman et al. 2017'),
+  valueClipRange: z.number().gt(0).optional().describe('clips the move of the value too; off when left out'),
+  valueCoef: z.number().min(0).default(0.5).describe('weight of the value loss'),
+  updateEpochs: z.int().min(1).default(2).describe('passes over each rollout'),
+  minibatchSize: z.int().min(1).default(32).describe('trajectories a minibatch; divides the batch'),
+  targetKl: z
+    .number()
+    .gt(0)
+    .optional()
+    .describe('KL to the old policy, in nats a token, beyond which an update ends'),
+});
+export type PPOOptions = z.input<typeof ppoOptions>;
+export type ResolvedPPOOptions = z.output<typeof ppoOptions>;
+
+/** What one update reports; means over the minibatches unless said otherwise. */
+export interface PPOUpdateStats extends UpdateStats {
+  /** Policy loss + valueCoef · value loss − entropyCoef · entropy + β · KL to the reference. */
+  loss: number;
+  policyLoss: number;
+  valueLoss: number;
+  /** Mean entropy of the steps, in nats. */
+  entropy: number;
+  /** KL to the old policy: mean of (ρ − 1) − log ρ, the k3 estimator. */
+  approxKl: number;
+  /** Share of steps with |ρ − 1| > ε. */
+  clipFraction: number;
+  gradNorm: number;
+  /** Largest |ρ − 1| of a minibatch. */
+  ratioDeviation: number;
+  /** Largest |ρ − 1| on the first minibatch of the first epoch; rounding only. */
+  firstRatioDeviation: number;
+  /** 1 − Var(R − V) / Var(R) at collection. */
+  explainedVariance: number;
+  /** Steps taken, of epochs × minibatches. */
+  gradientSteps: number;
+  /** 1 when `targetKl` ended the update. */
+  stoppedEarly: number;
+  /** β as used in this update. */
+  klCoef: number;
+  learningRate: number;
+}
+
+export class PPO implements Algorithm {
+  readonly name = 'ppo';
+  readonly options: ResolvedPPOOptions;
+  private readonly optimizer: Adam;
+  private readonly klControl: KlControl;
+  private updatesDone = 0;
+
+  /** @throws {ConfigError} listing every option that is wrong */
+  constructor(
+    private readonly policy: SequencePolicy,
+    options: PPOOptions,
+    private readonly budget: RunBudget,
+  ) {
+    this.options = resolveOptions(ppoOptions, options, 'ppo');
+    const { minibatchSize } = this.options;
+    if (budget.batchSize % minibatchSize !== 0) {
+      const divisors = Array.from({ length: budget.batchSize }, (_, i) => i + 1).filter(
+        (n) => budget.batchSize % n === 0,
+      );
+      throw new ConfigError(
+        `ppo.minibatchSize must divide the batch (${budget.batchSize} trajectories); got ${minibatchSize}. Try ${divisors.slice(-3).join(', ')}.`,
+      );
+    }
+    this.optimizer = new Adam(policy.parameters, { epsilon: this.options.adamEpsilon });
+    this.klControl = new KlControl(this.options.klControl, budget.updates * budget.batchSize);
+  }
+
+  /** Several epochs of minibatch steps from one rollout. */
+  update(rollout: Rollout): PPOUpdateStats {
+    const { gamma, gaeLambda, updateEpochs, minibatchSize } = this.options;
+    const penalised = { ...rollout, rewards: this.klControl.penalisedRewards(rollout) };
+    const estimated = generalisedAdvantages(penalised, rollout.values, gamma, gaeLambda);
+    const advantages = this.options.normaliseAdvantages
+      ? normaliseAdvantages(estimated.advantages, rollout.mask)
+      : estimated.advantages;
+    const learningRate = scheduledLearningRate(this.options, this.updatesDone / this.budget.updates);
+    const klCoef = this.klControl.coefficient;
+    const totals = new StatMeans();
+    let firstRatioDeviation: number | undefined;
+    let stoppedEarly = 0;
+    for (let epoch = 0; epoch < updateEpochs && !stoppedEarly; epoch++) {
+      const order = new RandomStream(
+        this.budget.seed,
+        `ppo/minibatches/${this.updatesDone}/${epoch}`,
+      ).permutation(rollout.batchSize);
+      for (let start = 0; start < rollout.batchSize && !stoppedEarly; start += minibatchSize) {
+        const rows = order.subarray(start, start + minibatchSize);
+        const { stats, taken } = this.step(rollout, rows, advantages, estimated.returns, learningRate);
+        firstRatioDeviation ??= stats['ratioDeviation'];
+        totals.add(stats, taken);
+        if (!taken) stoppedEarly = 1;
+      }
+    }
+    this.klControl.follow(rollout);
+    this.updatesDone += 1;
+    return {
+      ...(totals.means() as unknown as PPOUpdateStats),
+      firstRatioDeviation: firstRatioDeviation!,
+      explainedVariance: explainedVariance(estimated.returns, rollout.values, rollout.mask),
+      gradientSteps: totals.steps,
+      stoppedEarly,
+      klCoef,
+      learningRate,
+    };
+  }
+
+  state(): AlgorithmState {
+    return packState(this.optimizer, {
+      algorithm: this.name,
+      updatesDone: this.updatesDone,
+      klCoef: this.klControl.coefficient,
+    });
+  }
+
+  restore(state: AlgorithmState): void {
+    const values = ppoState.safeParse(unpackState(this.optimizer, state));
+    if (!values.success)
+      throw new CheckpointError(
+        'The checkpoint was not written by PPO; continue it with the algorithm that wrote it.',
+      );
+    this.updatesDone = values.data.updatesDone;
+    this.klControl.controller.restore(values.data.klCoef);
+  }
+
+  dispose(): void {
+    this.optimizer.dispose();
+  }
+
+  private step(
+    rollout: Rollout,
+    rows: ArrayLike<number>,
+    advantages: Float32Array,
+    returns: Float32Array,
+    learningRate: number,
+  ): { stats: Record<string, number>; taken: boolean } {
+    const batch = rolloutTensors(rollout, rows);
+    const weights = batch.rows(advantages);
+    const targets = batch.rows(returns);
+    const { targetKl } = this.options;
+    try {
+      return gradientStep({
+        parameters: this.policy.parameters,
+        optimizer: this.optimizer,
+        learningRate,
+        maxGradNorm: this.options.maxGradNorm,
+        name: this.name,
+        accept: (stats) => targetKl === undefined || stats['approxKl'] <= 1.5 * targetKl,
+        loss: () => this.loss(batch, weights, targets),
+      });
+    } finally {
+      tf.dispose([weights, targets]);
+      batch.dispose();
+    }
+  }
+
+  private loss(batch: RolloutTensors, advantages: tf.Tensor2D, returns: tf.Tensor2D): LossParts {
+    const { clipRange, valueClipRange, valueCoef, entropyCoef } = this.options;
+    const scores = this.policy.score(batch.contextTokens, batch.actions);
+    const policyLoss = clippedSurrogateLoss(
+      scores.logProbs,
+      batch.oldLogProbs,
+      advantages,
+      batch.mask,
+      clipRange,
+    );
+    const clip =
+      valueClipRange === undefined ? undefined : { oldValues: batch.oldValues, range: valueClipRange };
+    const valuesLoss = valueLoss(scores.values, returns, batch.mask, clip);
+    const spread = maskedMean(entropy(scores.logDistribution), batch.mask);
+    let loss = tf.sub(tf.add(policyLoss, tf.mul(valuesLoss, valueCoef)), tf.mul(spread, entropyCoef));
+    const kl = this.klControl.lossTerm(scores, batch.reference, batch.mask);
+    if (kl) loss = tf.add(loss, tf.mul(kl, this.klControl.coefficient));
+    const logRatio = tf.sub(scores.logProbs, batch.oldLogProbs);
+    const deviation = tf.abs(tf.sub(tf.exp(logRatio), 1));
+    return {
+      loss: loss as tf.Scalar,
+      stats: {
+        policyLoss,
+        valueLoss: valuesLoss,
+        entropy: spread,
+        approxKl: maskedMean(tf.sub(tf.sub(tf.exp(logRatio), 1), logRatio), batch.mask),
+        clipFraction: maskedMean(tf.step(tf.sub(deviation, clipRange)), batch.mask),
+        ratioDeviation: tf.max(tf.mul(deviation, batch.mask)),
+      },
+    };
+  }
+}
+
+const ppoState = z.object({
+  algorithm: z.literal('ppo'),
+  updatesDone: z.int().min(0),
+  klCoef: z.number().min(0),
+});
+
+/** Means of named numbers over the minibatches that were looked at. */
+class StatMeans {
+  private readonly sums = new Map<string, number>();
+  private count = 0;
+  steps = 0;
+
+  add(stats: Readonly<Record<string, number>>, taken: boolean): void {
+    for (const [name, value] of Object.entries(stats))
+      this.sums.set(name, (this.sums.get(name) ?? 0) + value);
+    this.count += 1;
+    if (taken) this.steps += 1;
+  }
+
+  means(): Record<string, number> {
+    return Object.fromEntries([...this.sums].map(([name, sum]) => [name, sum / this.count]));
+  }
+}
+
+/** 1 − Var(R − V) / Var(R); 0 when the returns do not vary. */
+function explainedVariance(returns: Float32Array, values: Float32Array, mask: Float32Array): number {
+  const total = maskedMoments(returns, mask).std;
+  const rest = maskedMoments(
+    returns.map((r, i) => r - values[i]),
+    mask,
+  ).std;
+  return total > 0 ? 1 - (rest / total) ** 2 : 0;
+}

@@ -1,0 +1,147 @@
+/**
+ * Teacher-forced pre-training: the next token of the future given all true tokens before it, by cross-entropy. Only the
+ * L future positions count, because only they are ever generated; the context is read, not predicted.
+ */
+import {
+  Adam,
+  RandomStream,
+  gradientStep,
+  resolveOptions,
+  tf,
+  warmupCosine,
+  type AlgorithmState,
+  type SequencePolicy,
+} from '@rollcast/core';
+import { z } from 'zod';
+
+import { packState, unpackState } from './policy-gradient.js';
+
+export const pretrainOptions = z.strictObject({
+  steps: z.int().min(1).default(600).describe('gradient steps'),
+  batchSize: z.int().min(1).default(64).describe('windows a step'),
+  learningRate: z.number().gt(0).default(1e-3).describe('peak step size of AdamW'),
+  warmupSteps: z
+    .int()
+    .min(0)
+    .default(50)
+    .describe('steps over which the rate rises; it then falls along a cosine'),
+  weightDecay: z.number().min(0).default(0.01).describe('decoupled weight decay of matrices'),
+  maxGradNorm: z.number().gt(0).default(1).describe('gradients are scaled down to this global norm'),
+});
+export type PretrainOptions = z.input<typeof pretrainOptions>;
+export type ResolvedPretrainOptions = z.output<typeof pretrainOptions>;
+
+/** Token windows to learn from. */
+export interface TokenWindows {
+  /** W, tokens of context. */
+  readonly contextLength: number;
+  /** L, tokens to predict. */
+  readonly horizon: number;
+  /** How many windows there are. */
+  readonly length: number;
+  /** The W + L tokens of one window. */
+  tokens(index: number): Int32Array;
+}
+
+/** One step of pre-training. */
+export interface PretrainStats {
+  /** Cross-entropy of the future tokens, in nats a token. */
+  loss: number;
+  gradNorm: number;
+  learningRate: number;
+}
+
+/** Turns a model into a next-token predictor, a step at a time. It owns its optimiser: `dispose` frees it. */
+export class Pretrainer {
+  readonly options: ResolvedPretrainOptions;
+  private readonly optimizer: Adam;
+  private done = 0;
+
+  /** @throws {ConfigError} listing every option that is wrong */
+  constructor(
+    private readonly model: SequencePolicy,
+    private readonly windows: TokenWindows,
+    options: PretrainOptions,
+    private readonly seed: number,
+  ) {
+    this.options = resolveOptions(pretrainOptions, options, 'pretrain');
+    this.optimizer = new Adam(model.parameters, { epsilon: 1e-8, weightDecay: this.options.weightDecay });
+  }
+
+  /** Steps finished. */
+  get stepsDone(): number {
+    return this.done;
+  }
+
+  /** One gradient step on windows drawn at random. */
+  step(): PretrainStats {
+    const { steps, batchSize, learningRate, warmupSteps, maxGradNorm } = this.options;
+    const random = new RandomStream(this.seed, `pretrain/windows/${this.done}`);
+    const chosen = Array.from({ length: batchSize }, () => random.integer(this.windows.length));
+    const rate = warmupCosine(this.done, steps, learningRate, warmupSteps);
+    const { contexts, futures } = windowTensors(this.windows, chosen);
+    const { stats } = gradientStep({
+      parameters: this.model.parameters,
+      optimizer: this.optimizer,
+      learningRate: rate,
+      maxGradNorm,
+      name: 'pretrain',
+      loss: () => ({ loss: tf.neg(tf.mean(this.model.score(contexts, futures).logProbs)), stats: {} }),
+    });
+    tf.dispose([contexts, futures]);
+    this.done += 1;
+    return { loss: stats['loss'], gradNorm: stats['gradNorm'], learningRate: rate };
+  }
+
+  state(): AlgorithmState {
+    return packState(this.optimizer, { algorithm: 'pretrain', stepsDone: this.done });
+  }
+
+  /** @throws {CheckpointError} when the state does not fit the model */
+  restore(state: AlgorithmState): void {
+    this.done = z.object({ stepsDone: z.int().min(0) }).parse(unpackState(this.optimizer, state)).stepsDone;
+  }
+
+  dispose(): void {
+    this.optimizer.dispose();
+  }
+}
+
+/**
+ * Teacher-forced cross-entropy of given windows, in nats a token. Leaves no tensor behind.
+ *
+ * @param indices - which windows
+ * @param batchSize - how many at a time
+ */
+export function crossEntropy(
+  model: SequencePolicy,
+  windows: TokenWindows,
+  indices: readonly number[],
+  batchSize = 64,
+): number {
+  let sum = 0;
+  for (let start = 0; start < indices.length; start += batchSize) {
+    const { contexts, futures } = windowTensors(windows, indices.slice(start, start + batchSize));
+    sum -= tf.tidy(() => tf.sum(model.score(contexts, futures).logProbs).dataSync()[0]);
+    tf.dispose([contexts, futures]);
+  }
+  return sum / (indices.length * windows.horizon);
+}
+
+function windowTensors(
+  windows: TokenWindows,
+  indices: readonly number[],
+): { contexts: tf.Tensor2D; futures: tf.Tensor2D } {
+  const { contextLength, horizon } = windows;
+  const contexts = new Int32Array(indices.length * contextLength);
+  const futures = new Int32Array(indices.length * horizon);
+  indices.forEach((index, row) => {
+    const tokens = windows.tokens(index);
+    contexts.set(tokens.subarray(0, contextLength), row * contextLength);
+    futures.set(tokens.subarray(contextLength), row * horizon);
+  });
+  return {
+    contexts: tf.tensor2d(contexts, [indices.length, contextLength], 'int32'),
+    futures: tf.tensor2d(futures, [indices.length, horizon], 'int32'),
+  };
+}

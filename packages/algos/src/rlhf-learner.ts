@@ -1,0 +1,77 @@
+import {
+  Trainer,
+  type Algorithm,
+  type Callback,
+  type DegradationTransformer,
+  type SequenceEnvironment,
+  type TrainResult,
+} from '@rollcast/core';
+
+import { builtInAlgorithms } from './register.js';
+
+export interface RLHFLearnerOptions {
+  /** The pre-trained model; it is changed in place. */
+  policy: DegradationTransformer;
+  environment: SequenceEnvironment;
+  /** By name: `reinforce`, `ppo`. @defaultValue 'reinforce' */
+  algorithm?: string;
+  /** Options of the algorithm, as its schema declares them. */
+  algorithmOptions?: object;
+  /** Trajectories an update. @defaultValue 64 */
+  batchSize?: number;
+  /** Updates in all. @defaultValue 200 */
+  updates?: number;
+  /** @defaultValue 0 */
+  seed?: number;
+  callbacks?: readonly Callback[];
+  /** Updates finished before, when a run goes on. @defaultValue 0 */
+  startUpdate?: number;
+  /** The frozen reference; a copy of the policy as it is now when left out. The learner disposes only its own copy. */
+  referencePolicy?: DegradationTransformer;
+}
+
+/**
+ * Fine-tunes a pre-trained model on whole generated trajectories (the plan's learner): it freezes a reference, makes the
+ * algorithm and wires a `Trainer`, which does the work. `dispose` frees the reference and the optimiser, not the policy.
+ */
+export class RLHFLearner {
+  readonly algorithm: Algorithm;
+  readonly referencePolicy: DegradationTransformer;
+  private readonly trainer: Trainer;
+  private readonly ownsReference: boolean;
+
+  /** @throws {RegistryError | ConfigError} when the algorithm is unknown or its options are wrong */
+  constructor(options: RLHFLearnerOptions) {
+    const { policy, environment, updates = 200, batchSize = 64, seed = 0, callbacks, startUpdate } = options;
+    const entry = builtInAlgorithms().get(options.algorithm ?? 'reinforce');
+    this.algorithm = entry.create(policy, options.algorithmOptions ?? {}, { updates, batchSize, seed });
+    this.ownsReference = options.referencePolicy === undefined;
+    this.referencePolicy = options.referencePolicy ?? policy.clone({ trainable: false });
+    this.trainer = new Trainer({
+      environment,
+      policy,
+      referencePolicy: this.referencePolicy,
+      algorithm: this.algorithm,
+      batchSize,
+      updates,
+      seed,
+      callbacks,
+      startUpdate,
+    });
+  }
+
+  /** Rollout, evaluation, backpropagation, `updates` times. */
+  fitRl(): Promise<TrainResult> {
+    return this.trainer.run();
+  }
+
+  /** Ends the run after the update in progress. */
+  stop(): void {
+    this.trainer.stop();
+  }
+
+  dispose(): void {
+    this.algorithm.dispose();
+    if (this.ownsReference) this.referencePolicy.dispose();
+  }
+}

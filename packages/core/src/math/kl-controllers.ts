@@ -1,0 +1,68 @@
+import { ConfigError, NumericalError } from '../errors.js';
+
+/** Decides how strongly the KL to the reference is penalised. */
+export interface KlController {
+  /** β, for the update that comes next. */
+  readonly coefficient: number;
+  /**
+   * Told after each update what the KL of its rollout was.
+   *
+   * @param kl - mean KL to the reference in nats a token
+   * @param episodes - trajectories in the rollout
+   */
+  update(kl: number, episodes: number): void;
+  restore(coefficient: number): void;
+}
+
+/** β stays what it is. */
+export class FixedKlController implements KlController {
+  constructor(public coefficient: number) {
+    if (!(coefficient >= 0)) throw new ConfigError(`klCoef must be ≥ 0; got ${coefficient}.`);
+  }
+
+  update(): void {}
+
+  restore(coefficient: number): void {
+    this.coefficient = coefficient;
+  }
+}
+
+export interface AdaptiveKlOptions {
+  /** KL to hold, in nats a token, > 0. */
+  target: number;
+  /** β at the start, > 0. */
+  initial: number;
+  /** Episodes over which β can change by e^{±0.2}; the usual choice is 1 % of all episodes of the run. */
+  horizonEpisodes: number;
+}
+
+/**
+ * Proportional controller (Ziegler et al. 2019, section 2.2, arXiv:1909.08593):
+ *
+ *   e = clip(KL / target − 1, −0.2, 0.2),   β ← β · (1 + e · n / horizon)
+ *
+ * n counts episodes. β(1 + …) is kept above a tenth of β, so that a short horizon cannot make it zero or negative.
+ */
+export class AdaptiveKlController implements KlController {
+  coefficient: number;
+
+  constructor(private readonly options: AdaptiveKlOptions) {
+    for (const [name, value] of Object.entries(options)) {
+      if (!(value > 0 && Number.isFinite(value)))
+        throw new ConfigError(`klControl.${name} must be > 0; got ${value}.`);
+    }
+    this.coefficient = options.initial;
+  }
+
+  /** @throws {NumericalError} when the KL is not finite */
+  update(kl: number, episodes: number): void {
+    if (!Number.isFinite(kl))
+      throw new NumericalError(`The KL to the reference became ${kl}; the KL controller cannot follow it.`);
+    const error = Math.min(0.2, Math.max(-0.2, kl / this.options.target - 1));
+    this.coefficient *= Math.max(0.1, 1 + (error * episodes) / this.options.horizonEpisodes);
+  }
+
+  restore(coefficient: number): void {
+    this.coefficient = coefficient;
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * The KL divergence between a policy and the frozen reference, exact and estimated. With p = π(a|s), q = π_ref(a|s) and
+ * a ~ π (Schulman, "Approximating KL divergence", joschu.net/blog/kl-approx):
+ *
+ *   k1 = log p − log q,   k2 = ½ (log p − log q)²,   k3 = q/p − 1 − log(q/p),   exact = Σ_v π(v) (log π(v) − log π_ref(v))
+ *
+ * The value of an estimator is not its gradient. In the *reward*, k1 gives the policy gradient of the reverse KL. In the
+ * *loss*, the exact KL is right, k2 is right on-policy, k3 is biased and k1 has zero expected gradient.
+ */
+import { tf } from '../tf.js';
+
+export const klEstimators = ['exact', 'k1', 'k2', 'k3'] as const;
+export type KlEstimator = (typeof klEstimators)[number];
+export type SampledKlEstimator = Exclude<KlEstimator, 'exact'>;
+
+/** One estimate from one action, in nats; see the head of this file. */
+export function sampledKl(estimator: SampledKlEstimator, logProb: number, referenceLogProb: number): number {
+  const logRatio = logProb - referenceLogProb;
+  switch (estimator) {
+    case 'k1':
+      return logRatio;
+    case 'k2':
+      return 0.5 * logRatio * logRatio;
+    case 'k3':
+      return Math.expm1(-logRatio) + logRatio;
+  }
+}
+
+/**
+ * The same estimates as tensors, for a loss.
+ *
+ * @param logProbs - any shape, gradients flow through it
+ * @param referenceLogProbs - the same shape, constant
+ * @returns the same shape, in nats; the caller disposes it
+ */
+export function sampledKlTensor(
+  estimator: SampledKlEstimator,
+  logProbs: tf.Tensor,
+  referenceLogProbs: tf.Tensor,
+): tf.Tensor {
+  return tf.tidy(() => {
+    const logRatio = tf.sub(logProbs, referenceLogProbs);
+    switch (estimator) {
+      case 'k1':
+        return logRatio;
+      case 'k2':
+        return tf.mul(tf.square(logRatio), 0.5);
+      case 'k3':
+        return tf.add(tf.sub(tf.exp(tf.neg(logRatio)), 1), logRatio);
+    }
+  });
+}
+
+/**
+ * Exact KL(π ‖ π_ref) at every step.
+ *
+ * @param logDistribution - [B, T, V] log π, gradients flow through it
+ * @param referenceLogDistribution - [B, T, V] log π_ref, constant
+ * @returns [B, T] in nats; the caller disposes it
+ */
+export function exactKl(logDistribution: tf.Tensor3D, referenceLogDistribution: tf.Tensor3D): tf.Tensor2D {
+  return tf.tidy(() =>
+    tf.sum(tf.mul(tf.exp(logDistribution), tf.sub(logDistribution, referenceLogDistribution)), 2),
+  );
+}
+
+/**
+ * Exact KL on the host, one number a step.
+ *
+ * @param logDistribution - [N, V], row by row
+ * @param referenceLogDistribution - [N, V], row by row
+ * @returns [N] in nats
+ */
+export function exactKlOnHost(
+  logDistribution: ArrayLike<number>,
+  referenceLogDistribution: ArrayLike<number>,
+  vocabulary: number,
+): Float32Array {
+  const kl = new Float32Array(logDistribution.length / vocabulary);
+  for (let n = 0; n < kl.length; n++) {
+    let sum = 0;
+    for (let i = n * vocabulary; i < (n + 1) * vocabulary; i++) {
+      sum += Math.exp(logDistribution[i]) * (logDistribution[i] - referenceLogDistribution[i]);
+    }
+    kl[n] = sum;
+  }
+  return kl;
+}

@@ -1,0 +1,158 @@
+/**
+ * The tokeniser of degradation values. It has two separate parts: a *scaling*, fitted to each context, that turns values
+ * into scaled values z, and *bins* that cut the z axis into V tokens. It belongs to the checkpoint: a model means nothing
+ * without it.
+ */
+import { z } from 'zod';
+
+import { ShapeError } from '../errors.js';
+import { resolveOptions } from '../options.js';
+
+export const tokeniserOptions = z.strictObject({
+  vocabularySize: z.int().min(2).max(65_536).default(256).describe('V, number of bins'),
+  scaling: z
+    .enum(['min-max', 'standard', 'line-residual'])
+    .default('line-residual')
+    .describe(
+      'per context: distance from its middle over its range; standard score; distance from its fitted line over its standard deviation',
+    ),
+  bins: z
+    .enum(['uniform', 'asinh'])
+    .default('asinh')
+    .describe('bins of equal width, or of equal width in asinh(z / knee): fine near 0, coarse far out'),
+  limit: z.number().gt(0).default(20).describe('scaled values beyond ± this saturate'),
+  knee: z.number().gt(0).default(1).describe('asinh bins: |z| below which bins are about equally wide'),
+});
+export type TokeniserOptions = z.input<typeof tokeniserOptions>;
+export type ResolvedTokeniserOptions = z.output<typeof tokeniserOptions>;
+
+/** What was fitted to one context: z = (y − intercept − slope · step) / scale, steps counted from the window's start. */
+export interface Scaling {
+  readonly intercept: number;
+  /** Per step; 0 unless the scaling follows a line. */
+  readonly slope: number;
+  /** > 0, in the unit of the values. */
+  readonly scale: number;
+}
+
+/**
+ * The least-squares line through equidistant values.
+ *
+ * @returns value at step 0 and slope per step; the slope is 0 for a single value
+ */
+export function fitLine(values: ArrayLike<number>): { intercept: number; slope: number } {
+  const n = values.length;
+  const middle = (n - 1) / 2;
+  let mean = 0;
+  for (let i = 0; i < n; i++) mean += values[i] / n;
+  let covariance = 0;
+  let variance = 0;
+  for (let i = 0; i < n; i++) {
+    covariance += (i - middle) * (values[i] - mean);
+    variance += (i - middle) ** 2;
+  }
+  const slope = variance > 0 ? covariance / variance : 0;
+  return { intercept: mean - slope * middle, slope };
+}
+
+/** The smallest scale of a context, so that a flat one divides by something: 1e-6 of its largest magnitude. */
+function scaleFloor(low: number, high: number): number {
+  return Math.max(1e-6 * Math.max(Math.abs(low), Math.abs(high)), 1e-12);
+}
+
+/** See the head of this file. */
+export class Tokeniser {
+  readonly config: ResolvedTokeniserOptions;
+  /** V + 1 edges of the bins on the z axis, rising. */
+  readonly edges: Float64Array;
+  /** V centres: the middle between two edges, so that decoding has no bias within a bin. */
+  readonly centres: Float64Array;
+
+  constructor(options: TokeniserOptions = {}) {
+    this.config = resolveOptions(tokeniserOptions, options, 'tokeniser');
+    const { vocabularySize, bins, limit, knee } = this.config;
+    const reach = Math.asinh(limit / knee);
+    this.edges = Float64Array.from({ length: vocabularySize + 1 }, (_, i) => {
+      const u = (2 * i) / vocabularySize - 1;
+      return bins === 'uniform' ? u * limit : knee * Math.sinh(u * reach);
+    });
+    this.centres = Float64Array.from(
+      { length: vocabularySize },
+      (_, k) => (this.edges[k] + this.edges[k + 1]) / 2,
+    );
+  }
+
+  get vocabularySize(): number {
+    return this.config.vocabularySize;
+  }
+
+  /**
+   * Fits the scaling to a context; nothing of the future is used.
+   *
+   * @param context - W values, finite
+   * @throws {ShapeError} for an empty context
+   */
+  fit(context: ArrayLike<number>): Scaling {
+    if (context.length === 0) throw new ShapeError('A context needs at least one value; got none.');
+    let low = Infinity;
+    let high = -Infinity;
+    let mean = 0;
+    for (let i = 0; i < context.length; i++) {
+      low = Math.min(low, context[i]);
+      high = Math.max(high, context[i]);
+      mean += context[i] / context.length;
+    }
+    let variance = 0;
+    for (let i = 0; i < context.length; i++) variance += (context[i] - mean) ** 2 / context.length;
+    const floor = scaleFloor(low, high);
+    const deviation = Math.max(Math.sqrt(variance), floor);
+    switch (this.config.scaling) {
+      case 'min-max':
+        return { intercept: (low + high) / 2, slope: 0, scale: Math.max(high - low, floor) };
+      case 'standard':
+        return { intercept: mean, slope: 0, scale: deviation };
+      case 'line-residual':
+        return { ...fitLine(context), scale: deviation };
+    }
+  }
+
+  /**
+   * Values to tokens; values beyond the limit saturate at the first or last bin.
+   *
+   * @param firstStep - the step of `values[0]` within its window: 0 for the context, W for the future
+   */
+  encode(values: ArrayLike<number>, { intercept, slope, scale }: Scaling, firstStep: number): Int32Array {
+    return Int32Array.from({ length: values.length }, (_, i) =>
+      this.bin((values[i] - intercept - slope * (firstStep + i)) / scale),
+    );
+  }
+
+  /** Tokens to values, at the centres of their bins. */
+  decode(tokens: ArrayLike<number>, { intercept, slope, scale }: Scaling, firstStep: number): Float64Array {
+    return Float64Array.from(
+      { length: tokens.length },
+      (_, i) => intercept + slope * (firstStep + i) + scale * this.centres[tokens[i]],
+    );
+  }
+
+  /** How many values lie beyond the limit, where the first and last bins stand for everything further out. */
+  saturated(values: ArrayLike<number>, { intercept, slope, scale }: Scaling, firstStep: number): number {
+    let count = 0;
+    for (let i = 0; i < values.length; i++) {
+      if (Math.abs((values[i] - intercept - slope * (firstStep + i)) / scale) > this.config.limit) count++;
+    }
+    return count;
+  }
+
+  /** The bin that holds z: the last whose lower edge is not above it. */
+  private bin(value: number): number {
+    let low = 0;
+    let high = this.vocabularySize - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (this.edges[middle] <= value) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+}

@@ -1,0 +1,144 @@
+import type { Algorithm, UpdateStats } from './algorithm.js';
+import type { Callback, Metrics, Progress } from './callbacks/callback.js';
+import type { SequenceEnvironment } from './environment.js';
+import { NumericalError } from './errors.js';
+import type { SequencePolicy } from './policy.js';
+import { collectSequences } from './rollout/collect-sequences.js';
+import type { Rollout } from './rollout/rollout.js';
+
+export interface TrainerOptions {
+  environment: SequenceEnvironment;
+  policy: SequencePolicy;
+  /** Frozen copy of the policy that the KL is measured against. */
+  referencePolicy?: SequencePolicy;
+  algorithm: Algorithm;
+  /** Trajectories an update. */
+  batchSize: number;
+  /** Updates in all, those before a resume included. */
+  updates: number;
+  seed: number;
+  callbacks?: readonly Callback[];
+  /** Updates finished before: where a resumed run goes on. @defaultValue 0 */
+  startUpdate?: number;
+}
+
+export interface TrainResult {
+  readonly updates: number;
+  readonly reason: 'finished' | 'stopped';
+  readonly lastMetrics: Metrics;
+}
+
+/** Largest KL to the reference, in nats a token, that rounding may show before the first update. */
+const KL_AT_START = 1e-5;
+/** Largest |ρ − 1| that rounding may show on the first minibatch. */
+const RATIO_TOLERANCE = 1e-3;
+
+/**
+ * Turns the loop: collect, update, tell the callbacks. It owns nothing that it is given.
+ *
+ * At every run it checks what must hold if sampling and scoring are one function: the ratio on the first minibatch is 1,
+ * and the KL to the reference before the first update is 0.
+ */
+export class Trainer {
+  private stopRequested = false;
+
+  constructor(private readonly options: TrainerOptions) {
+    const { policy, referencePolicy } = options;
+    if (referencePolicy && referencePolicy.parameters === policy.parameters) {
+      throw new NumericalError(
+        'policy and referencePolicy share weights; clone the policy before training so that KL is measured against a frozen copy.',
+      );
+    }
+  }
+
+  /** Ends the run after the update in progress. */
+  stop(): void {
+    this.stopRequested = true;
+  }
+
+  /** @throws {NumericalError} when an invariant breaks or a number is not finite */
+  async run(): Promise<TrainResult> {
+    const {
+      environment,
+      policy,
+      referencePolicy,
+      algorithm,
+      batchSize,
+      updates,
+      seed,
+      callbacks = [],
+    } = this.options;
+    let update = this.options.startUpdate ?? 0;
+    let metrics: Metrics = {};
+    const progress = (): Progress => ({ update, totalUpdates: updates });
+    for (const callback of callbacks) await callback.onTrainingStart?.(progress());
+    while (update < updates && !this.stopRequested) {
+      const started = performance.now();
+      const { rollout, batch } = collectSequences({
+        environment,
+        policy,
+        referencePolicy,
+        batchSize,
+        seed,
+        update,
+      });
+      if (update === 0) checkReference(rollout);
+      for (const callback of callbacks) await callback.onRolloutEnd?.({ ...progress(), rollout, batch });
+      const collected = performance.now();
+      const stats = algorithm.update(rollout);
+      checkRatio(stats, update);
+      update += 1;
+      metrics = {
+        ...rolloutMetrics(rollout),
+        ...Object.fromEntries(
+          Object.entries(stats).map(([name, value]) => [`${algorithm.name}/${name}`, value]),
+        ),
+        'time/rolloutSeconds': (collected - started) / 1000,
+        'time/updateSeconds': (performance.now() - collected) / 1000,
+      };
+      for (const callback of callbacks) {
+        if ((await callback.onUpdateEnd?.({ ...progress(), metrics, stats })) === 'stop')
+          this.stopRequested = true;
+      }
+      // lets signals and timers in: an update is one long synchronous piece of work
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const reason = update < updates ? 'stopped' : 'finished';
+    for (const callback of callbacks) await callback.onTrainingEnd?.({ ...progress(), reason });
+    return { updates: update, reason, lastMetrics: metrics };
+  }
+}
+
+function checkReference({ reference }: Rollout): void {
+  if (!reference) return;
+  const largest = reference.exactKl.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
+  if (!(largest <= KL_AT_START)) {
+    throw new NumericalError(
+      `Before the first update the KL to the reference must be 0; it is ${largest} nats at some token. The reference is not a copy of the policy, or the two do not share temperature, mask, positions and window.`,
+    );
+  }
+}
+
+function checkRatio(stats: UpdateStats, update: number): void {
+  const deviation = stats['firstRatioDeviation'];
+  if (deviation !== undefined && !(deviation <= RATIO_TOLERANCE)) {
+    throw new NumericalError(
+      `Update ${update + 1}: the ratio on the first minibatch must be 1; it is off by ${deviation}. Sampler and scorer are different functions: compare their temperature, dropout, mask, positions and context.`,
+    );
+  }
+}
+
+/** Means over the rollout: the reward as optimised (a sum over steps), every component, the KL with its unit. */
+function rolloutMetrics(rollout: Rollout): Metrics {
+  const { batchSize, rewards, components, reference } = rollout;
+  const sum = (x: Float32Array): number => x.reduce((a, b) => a + b, 0);
+  const metrics: Record<string, number> = { 'reward/mean': sum(rewards) / batchSize };
+  for (const [name, values] of Object.entries(components))
+    metrics[`reward/${name}`] = sum(values) / values.length;
+  if (reference) {
+    const total = sum(reference.exactKl);
+    metrics['kl/perToken'] = total / sum(rollout.mask);
+    metrics['kl/perSequence'] = total / batchSize;
+  }
+  return metrics;
+}

@@ -12,11 +12,26 @@ export {
   ShapeError,
   type ConfigIssue,
 } from './errors.js';
+export type { NamedArray } from './nn/parameters.js';
 export { nearestName, resolveOptions, suggestion } from './options.js';
 export type { GenerateOptions, Generation, PolicyScores, SequencePolicy } from './policy.js';
 export { RandomStream, philox4x32, type RandomState } from './random.js';
 export { Registry } from './registry.js';
 export type { ReferenceScores, Rollout, SequenceInputs } from './rollout/rollout.js';
+export { writeFileAtomically, writeFolderAtomically } from './run/atomic.js';
+export { CheckpointStore, type Checkpoint, type CheckpointStoreOptions } from './run/checkpoints.js';
+export { closeLogger, createLogger, type Logger, type LoggerOptions, type LogLevel } from './run/logger.js';
+export {
+  RunDirectory,
+  type CreateRunOptions,
+  type MetricsRecord,
+  type RunDescription,
+  type RunKind,
+  type RunMode,
+} from './run/run-directory.js';
+export { decodeSafetensors, encodeSafetensors } from './run/safetensors.js';
+export { crc32c, EventFileWriter, fileVersionRecord, scalarRecord } from './run/tfevents.js';
+export { rollcastVersion } from './run/version.js';
 export { tf } from './tf.js';
 export { Adam, type AdamOptions, type AdamState } from './nn/adam.js';
 export { gradientStep, type GradientStepOptions, type LossParts } from './nn/gradients.js';

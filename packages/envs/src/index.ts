@@ -1,1 +1,65 @@
-export {};
+export {
+  baselines,
+  lastValue,
+  lastValuePlusSlope,
+  lineThroughContext,
+  lineThroughLastHalf,
+  parabola,
+} from './degradation/baselines.js';
+export type { BaselineName, Forecast } from './degradation/baselines.js';
+export { pairedBootstrap, pairErrors } from './degradation/bootstrap.js';
+export type { BootstrapResult, PairedErrors } from './degradation/bootstrap.js';
+export { dataOptions } from './degradation/data-options.js';
+export type { DataOptions, ResolvedDataOptions } from './degradation/data-options.js';
+export { datasetOptions, RLDataset } from './degradation/dataset.js';
+export type { DegradationWindow, RLDatasetOptions } from './degradation/dataset.js';
+export { DegradationEnvironment } from './degradation/environment.js';
+export type { DegradationBatch } from './degradation/environment.js';
+export { DEFAULT_HEALTH_SENSORS } from './degradation/load-cmapss.js';
+export { loadSeries } from './degradation/load.js';
+export {
+  baselineMetrics,
+  crpsOfSorted,
+  forecastMetrics,
+  meanPath,
+  quantileOfSorted,
+  REPORTED_STEPS,
+} from './degradation/metrics.js';
+export type { ForecastMetrics, ForecastSet, MethodMetrics, MetricOptions } from './degradation/metrics.js';
+export { DEFAULT_REWARD, parseReward, quantities } from './degradation/reward-expression.js';
+export type {
+  QuantityName,
+  QuantityValues,
+  RewardExpression,
+  RewardTerm,
+} from './degradation/reward-expression.js';
+export {
+  createReward,
+  expressionReward,
+  forecastQuantities,
+  rewardOptions,
+  windowScale,
+} from './degradation/reward.js';
+export type {
+  ForecastQuantities,
+  ResolvedRewardOptions,
+  Reward,
+  RewardFunction,
+  RewardInfo,
+  RewardOptions,
+} from './degradation/reward.js';
+export { detectDirection, orient, orientSeries, splitUnits } from './degradation/series.js';
+export type {
+  Direction,
+  RawSeries,
+  SeriesSet,
+  SkippedUnit,
+  SplitOptions,
+  UnitSeries,
+} from './degradation/series.js';
+export { simulate, simulatorOptions, simulators } from './degradation/simulators.js';
+export type { Simulator, SimulatorName, SimulatorOptions } from './degradation/simulators.js';
+export { saturationShare, windowTokens } from './degradation/teacher-forcing.js';
+export type { ValueTokeniser } from './degradation/tokeniser.js';
+export { registerEnvironments } from './register.js';
+export type { SequenceEnvironmentEntry, SequenceEnvironmentParts } from './register.js';

@@ -1,0 +1,134 @@
+/**
+ * Windows for training on whole trajectories: a context of W points and the whole future of L points.
+ */
+import { ConfigError, DataError, resolveOptions } from '@rollcast/core';
+import { z } from 'zod';
+
+import { listSkipped, type SeriesSet, type SkippedUnit, type UnitSeries } from './series.js';
+
+export const datasetOptions = z.strictObject({
+  contextLength: z.int().min(2).default(40).describe('W, observed points'),
+  horizon: z.int().min(1).default(60).describe('L, points to forecast'),
+  stride: z.int().min(1).default(1).describe('points between the starts of neighbouring windows of a unit'),
+});
+/** What a user writes. */
+export type RLDatasetOptions = z.input<typeof datasetOptions>;
+
+/** One piece of a unit's history, oriented so that wear rises. The arrays are views of the data: do not write to them. */
+export interface DegradationWindow {
+  readonly unit: string;
+  /** Index into `RLDataset.units`. */
+  readonly unitIndex: number;
+  /** Index of the first context point in the unit's history. */
+  readonly start: number;
+  /** [W] observed values. */
+  readonly context: Float64Array;
+  /** [L] values to forecast. */
+  readonly future: Float64Array;
+}
+
+/** Evaluation windows per unit unless asked otherwise. */
+const EVALUATION_WINDOWS = 40;
+
+/** All windows of a set, at a stride. Units shorter than W + L are skipped and named. */
+export class RLDataset {
+  readonly contextLength: number;
+  readonly horizon: number;
+  readonly stride: number;
+  /** Units long enough for a window. */
+  readonly units: readonly UnitSeries[];
+  /** Units left out here or while loading. */
+  readonly skipped: readonly SkippedUnit[];
+  /** The notes of the set, and what was skipped here. */
+  readonly notes: readonly string[];
+  /** offsets[u] = windows before unit u; the last entry is the number of windows. */
+  private readonly offsets: readonly number[];
+
+  /**
+   * @throws {ConfigError} for options out of range
+   * @throws {DataError} when no unit is long enough
+   */
+  constructor(
+    readonly set: SeriesSet,
+    options: RLDatasetOptions = {},
+  ) {
+    const resolved = resolveOptions(datasetOptions, options, 'dataset');
+    this.contextLength = resolved.contextLength;
+    this.horizon = resolved.horizon;
+    this.stride = resolved.stride;
+    const points = this.contextLength + this.horizon;
+    this.units = set.units.filter((unit) => unit.values.length >= points);
+    const short = set.units
+      .filter((unit) => unit.values.length < points)
+      .map((unit) => ({ unit: unit.unit, reason: `${unit.values.length} points` }));
+    this.skipped = [...set.skipped, ...short];
+    if (this.units.length === 0)
+      throw new DataError(
+        `${set.name}: no unit has the ${points} points of one window (context ${this.contextLength} + horizon ${this.horizon}): ${listSkipped(this.skipped)}. Use a smaller context or horizon.`,
+      );
+    this.notes =
+      short.length === 0
+        ? set.notes
+        : [
+            ...set.notes,
+            `skipped ${short.length} of ${set.units.length} units, shorter than context ${this.contextLength} + horizon ${this.horizon}: ${listSkipped(short)}.`,
+          ];
+    const offsets = [0];
+    for (const unit of this.units)
+      offsets.push(offsets[offsets.length - 1] + Math.floor((unit.values.length - points) / this.stride) + 1);
+    this.offsets = offsets;
+  }
+
+  /** The number of windows. */
+  get length(): number {
+    return this.offsets[this.offsets.length - 1];
+  }
+
+  /**
+   * Window i, unit by unit in the order of the set.
+   *
+   * @throws {RangeError} when there is no such window
+   */
+  window(i: number): DegradationWindow {
+    if (!Number.isInteger(i) || i < 0 || i >= this.length)
+      throw new RangeError(`window(i) needs 0 ≤ i < ${this.length}; got ${i}.`);
+    let low = 0;
+    let high = this.units.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (this.offsets[middle] <= i) low = middle;
+      else high = middle - 1;
+    }
+    return this.windowAt(low, (i - this.offsets[low]) * this.stride);
+  }
+
+  /**
+   * The windows of an evaluation: of every unit with n points the starts ⌊k (n − W − L)/(m − 1)⌋, k = 0 … m − 1, each
+   * once. The stride plays no part.
+   *
+   * @param perUnit - m, at most this many windows a unit, ≥ 1; one means the first window
+   */
+  evenlySpacedWindows(perUnit = EVALUATION_WINDOWS): DegradationWindow[] {
+    if (!Number.isInteger(perUnit) || perUnit < 1)
+      throw new ConfigError(`windows per unit must be an integer ≥ 1; got ${perUnit}.`);
+    return this.units.flatMap((unit, unitIndex) => {
+      const span = unit.values.length - this.contextLength - this.horizon;
+      const starts = new Set<number>();
+      for (let k = 0; k < perUnit; k++)
+        starts.add(perUnit === 1 ? 0 : Math.floor((k * span) / (perUnit - 1)));
+      return [...starts].map((start) => this.windowAt(unitIndex, start));
+    });
+  }
+
+  private windowAt(unitIndex: number, start: number): DegradationWindow {
+    const { unit, values } = this.units[unitIndex];
+    const now = start + this.contextLength;
+    return {
+      unit,
+      unitIndex,
+      start,
+      context: values.subarray(start, now),
+      future: values.subarray(now, now + this.horizon),
+    };
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * The degradation forecast as an environment: a batch of contexts to continue, and a reward on the whole continuation.
+ */
+import {
+  ConfigError,
+  EnvironmentError,
+  ShapeError,
+  type RandomStream,
+  type SequenceBatch,
+  type SequenceEnvironment,
+  type SequenceReward,
+  type TrajectoryView,
+} from '@rollcast/core';
+
+import { type DegradationWindow, type RLDataset } from './dataset.js';
+import { createReward, type Reward, type RewardOptions } from './reward.js';
+import { orient } from './series.js';
+import { type ValueTokeniser } from './tokeniser.js';
+
+/** B windows with the scaling of each. */
+export interface DegradationBatch<Scaling = unknown> extends SequenceBatch {
+  readonly windows: readonly DegradationWindow[];
+  readonly scalings: readonly Scaling[];
+}
+
+/**
+ * Continue W observed points by L; the reward compares the decoded path with what happened (`reward.ts`).
+ *
+ * Tokens are the tokeniser's; values inside are oriented so that wear rises; `view` gives the data's own.
+ */
+export class DegradationEnvironment<Scaling = unknown> implements SequenceEnvironment<
+  DegradationBatch<Scaling>
+> {
+  readonly name = 'degradation';
+  readonly vocabularySize: number;
+  readonly contextLength: number;
+  readonly horizon: number;
+  private readonly scorer: Reward;
+
+  /**
+   * @throws {ConfigError} when the tokeniser was made for another context length, or the reward options are wrong
+   */
+  constructor(
+    readonly dataset: RLDataset,
+    readonly tokeniser: ValueTokeniser<Scaling>,
+    options: RewardOptions = {},
+  ) {
+    if (tokeniser.contextLength !== dataset.contextLength)
+      throw new ConfigError(
+        `the tokeniser is made for a context of ${tokeniser.contextLength} points; the dataset has ${dataset.contextLength}. Use the same context length.`,
+      );
+    this.vocabularySize = tokeniser.vocabularySize;
+    this.contextLength = dataset.contextLength;
+    this.horizon = dataset.horizon;
+    this.scorer = createReward(options, dataset.set.sign);
+  }
+
+  /** Draws uniformly over all windows: without replacement, unless B exceeds their number. */
+  sample(batchSize: number, random: RandomStream): DegradationBatch<Scaling> {
+    if (!Number.isInteger(batchSize) || batchSize < 1)
+      throw new ConfigError(`batchSize must be an integer ≥ 1; got ${batchSize}.`);
+    const drawn = drawIndices(this.dataset.length, batchSize, random);
+    return this.batch(drawn.map((i) => this.dataset.window(i)));
+  }
+
+  /** A batch of the given windows, in their order; for evaluation. */
+  batch(windows: readonly DegradationWindow[]): DegradationBatch<Scaling> {
+    const scalings = windows.map(({ context }) => this.tokeniser.fit(context));
+    const contextTokens = new Int32Array(windows.length * this.contextLength);
+    windows.forEach(({ context }, b) =>
+      contextTokens.set(this.tokeniser.encode(context, scalings[b], 0), b * this.contextLength),
+    );
+    return { size: windows.length, contextTokens, windows, scalings };
+  }
+
+  reward(batch: DegradationBatch<Scaling>, generated: Int32Array): SequenceReward {
+    this.checkTokens(batch, generated);
+    const { horizon, scorer } = this;
+    const scores = batch.windows.map((window, b) => scorer.score(window, this.decode(batch, b, generated)));
+    const perStep = typeof scores[0].reward !== 'number';
+    const reward = new Float32Array(perStep ? batch.size * horizon : batch.size);
+    scores.forEach((score, b) => {
+      if ((typeof score.reward !== 'number') !== perStep)
+        throw new EnvironmentError(
+          `${scorer.text} returned one number for some windows and ${horizon} for others; return the same kind for all.`,
+        );
+      if (typeof score.reward === 'number') reward[b] = score.reward;
+      else reward.set(score.reward, b * horizon);
+    });
+    const components: Record<string, Float32Array> = {};
+    for (const name of scorer.reported) {
+      if (name === 'finalError') {
+        components[name] = Float32Array.from(scores, (score) => score.quantities.finalError);
+        continue;
+      }
+      const values = new Float32Array(batch.size * horizon);
+      scores.forEach((score, b) => values.set(score.quantities[name], b * horizon));
+      components[name] = values;
+    }
+    return { reward, components };
+  }
+
+  /** Row `index` in the data's own units: a falling column falls again. */
+  view(batch: DegradationBatch<Scaling>, index: number, generated: Int32Array): TrajectoryView {
+    this.checkTokens(batch, generated);
+    const { unit, start, context, future } = batch.windows[index];
+    const { sign, valueLabel } = this.dataset.set;
+    const raw = (values: Float64Array) => Array.from(orient(values, sign));
+    return {
+      title: `${unit}, from point ${start + 1}`,
+      context: raw(context),
+      target: raw(future),
+      predicted: raw(this.decode(batch, index, generated)),
+      valueLabel,
+    };
+  }
+
+  /** Row `index` of the generated tokens as oriented values, [L]. */
+  decode(batch: DegradationBatch<Scaling>, index: number, generated: Int32Array): Float64Array {
+    const tokens = generated.subarray(index * this.horizon, (index + 1) * this.horizon);
+    return this.tokeniser.decode(tokens, batch.scalings[index], this.contextLength);
+  }
+
+  private checkTokens(batch: DegradationBatch<Scaling>, generated: Int32Array): void {
+    const expected = batch.size * this.horizon;
+    if (generated.length !== expected)
+      throw new ShapeError(
+        `expected ${batch.size} × ${this.horizon} = ${expected} generated tokens; got ${generated.length}.`,
+      );
+    const bad = generated.find((token) => token < 0 || token >= this.vocabularySize);
+    if (bad !== undefined)
+      throw new EnvironmentError(`token ${bad} is outside the vocabulary of ${this.vocabularySize}.`);
+  }
+}
+
+/** n indices below `total`: distinct (the head of a Fisher–Yates shuffle) while n ≤ total, independent beyond. */
+function drawIndices(total: number, n: number, random: RandomStream): number[] {
+  if (n > total) return Array.from({ length: n }, () => random.integer(total));
+  const moved = new Map<number, number>();
+  return Array.from({ length: n }, (_, i) => {
+    const j = i + random.integer(total - i);
+    const drawn = moved.get(j) ?? j;
+    moved.set(j, moved.get(i) ?? i);
+    return drawn;
+  });
+}

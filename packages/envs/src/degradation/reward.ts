@@ -1,0 +1,243 @@
+/**
+ * What a forecast is worth: named quantities, the scale that makes windows comparable, and the reward built from them.
+ */
+import { EnvironmentError, resolveOptions, ShapeError } from '@rollcast/core';
+import { z } from 'zod';
+
+import { type DegradationWindow } from './dataset.js';
+import {
+  DEFAULT_REWARD,
+  parseReward,
+  quantities,
+  type QuantityName,
+  type QuantityValues,
+  type RewardExpression,
+} from './reward-expression.js';
+
+/** What a user's reward may want to know beside the three series. */
+export interface RewardInfo {
+  /** raw = sign × scale × value given. */
+  readonly sign: 1 | -1;
+  /** s, what the series were divided by; 1 with `rewardScale: 'raw'`. */
+  readonly scale: number;
+  readonly unit: string;
+}
+
+/**
+ * A reward of the user's own; greater is better. The series are oriented so that wear rises (a falling column is negated)
+ * and divided by the scale of the window, or by 1 with `rewardScale: 'raw'`.
+ *
+ * @param predicted - [L]
+ * @param target - [L]
+ * @param context - [W]
+ * @returns one number a sequence, or L numbers, one a step; the same kind for every window
+ */
+export type RewardFunction = (
+  predicted: Float64Array,
+  target: Float64Array,
+  context: Float64Array,
+  info: RewardInfo,
+) => number | number[];
+
+export const rewardOptions = z.strictObject({
+  reward: z
+    .union([z.string(), z.custom<RewardFunction>((value) => typeof value === 'function')])
+    .default(DEFAULT_REWARD)
+    .describe(`what is maximised: an expression of ${Object.keys(quantities).join(', ')}, or a function`),
+  rewardScale: z
+    .enum(['window', 'raw'])
+    .default('window')
+    .describe('window: errors as shares of the scale of the window; raw: in units of the data'),
+  credit: z
+    .enum(['step', 'sequence'])
+    .default('step')
+    .describe('step: rewards at each step; sequence: one reward for the whole trajectory'),
+});
+/** What a user writes. */
+export type RewardOptions = z.input<typeof rewardOptions>;
+/** Everything filled in. */
+export type ResolvedRewardOptions = z.output<typeof rewardOptions>;
+
+/** [L] values of the per-step quantities, and one of finalError; all divided by s (mse by s²). */
+export interface ForecastQuantities {
+  readonly mse: Float64Array;
+  readonly mae: Float64Array;
+  readonly nonMonotonicity: Float64Array;
+  readonly finalError: number;
+}
+
+/** Turns a window and a predicted path into a reward and its quantities. */
+export interface Reward {
+  /** The expression, or the name of the function, for logs and messages. */
+  readonly text: string;
+  /** Quantities to report: those used, and always mse and nonMonotonicity. */
+  readonly reported: readonly QuantityName[];
+  /**
+   * @param predicted - [L], oriented
+   * @returns the reward, one number or L, and the quantities
+   * @throws {EnvironmentError} when the reward is not finite, naming the expression and the window
+   */
+  score(
+    window: DegradationWindow,
+    predicted: Float64Array,
+  ): { reward: number | Float64Array; quantities: ForecastQuantities };
+}
+
+/** The scale of a window is at least this share of the range of context and future together. */
+const SCALE_FLOOR = 1e-3;
+
+/** Smallest scale of all: a context and a future that are exactly flat. */
+const SMALLEST_SCALE = 1e-12;
+
+/**
+ * Scale s of a window: the range of its context, so that errors are shares of the wear just seen; floored for contexts
+ * that are (almost) flat.
+ *
+ *   s = max(range(context), 10⁻³ range(context and future), 10⁻¹²)
+ */
+export function windowScale(context: ArrayLike<number>, future: ArrayLike<number>): number {
+  const [low, high] = extremes(context);
+  const [futureLow, futureHigh] = extremes(future);
+  const whole = Math.max(high, futureHigh) - Math.min(low, futureLow);
+  return Math.max(high - low, SCALE_FLOOR * whole, SMALLEST_SCALE);
+}
+
+/**
+ * The named quantities of one forecast, with ŷ₀ the last context value:
+ *
+ *   mseₜ = ((ŷₜ − yₜ)/s)²,  maeₜ = |ŷₜ − yₜ|/s,  nonMonotonicityₜ = max(0, ŷₜ₋₁ − ŷₜ)/s,  finalError = |ŷ_L − y_L|/s
+ *
+ * @param predicted - [L], oriented so that wear rises
+ * @param target - [L]
+ * @param last - the last context value
+ * @param scale - s > 0
+ */
+export function forecastQuantities(
+  predicted: ArrayLike<number>,
+  target: ArrayLike<number>,
+  last: number,
+  scale: number,
+): ForecastQuantities {
+  const steps = target.length;
+  const error = (t: number) => (predicted[t] - target[t]) / scale;
+  const fill = (at: (t: number) => number) => Float64Array.from({ length: steps }, (_, t) => at(t));
+  return {
+    mse: fill((t) => error(t) ** 2),
+    mae: fill((t) => Math.abs(error(t))),
+    nonMonotonicity: fill((t) => Math.max(0, (t === 0 ? last : predicted[t - 1]) - predicted[t]) / scale),
+    finalError: Math.abs(error(steps - 1)),
+  };
+}
+
+/**
+ * The value of an expression for one forecast.
+ *
+ * Credit by step: a term made of per-step quantities only is evaluated at each step and divided by L; any other term is
+ * evaluated once, with per-step quantities averaged over the steps, and lands on the last step. For an expression that is
+ * linear in its quantities the steps add up to the sequence value; for others (`-sqrt(mse)`) the two are different rewards.
+ *
+ * Credit by sequence: the whole expression, per-step quantities averaged over the steps.
+ *
+ * @returns [L] by step, one number by sequence
+ */
+export function expressionReward(
+  expression: RewardExpression,
+  values: ForecastQuantities,
+  credit: 'step' | 'sequence',
+): number | Float64Array {
+  const steps = values.mse.length;
+  const sequence: QuantityValues = {
+    mse: mean(values.mse),
+    mae: mean(values.mae),
+    nonMonotonicity: mean(values.nonMonotonicity),
+    finalError: values.finalError,
+  };
+  if (credit === 'sequence') return expression.evaluate(sequence);
+  const rewards = new Float64Array(steps);
+  for (const term of expression.terms) {
+    if (!term.perStep) {
+      rewards[steps - 1] += term.evaluate(sequence);
+      continue;
+    }
+    for (let t = 0; t < steps; t++)
+      rewards[t] +=
+        term.evaluate({
+          mse: values.mse[t],
+          mae: values.mae[t],
+          nonMonotonicity: values.nonMonotonicity[t],
+          finalError: values.finalError,
+        }) / steps;
+  }
+  return rewards;
+}
+
+/**
+ * Builds the reward of a set of windows.
+ *
+ * @param sign - raw = sign × oriented; told to the user's function
+ * @throws {ConfigError} for options out of range or an expression that does not parse
+ */
+export function createReward(options: RewardOptions, sign: 1 | -1): Reward {
+  const { reward, rewardScale, credit } = resolveOptions(rewardOptions, options, 'reward');
+  const expression = typeof reward === 'string' ? parseReward(reward) : undefined;
+  const used = new Set<QuantityName>([...(expression?.quantities ?? []), 'mse', 'nonMonotonicity']);
+  const text = typeof reward === 'string' ? reward : reward.name || 'reward function';
+  return {
+    text,
+    reported: (Object.keys(quantities) as QuantityName[]).filter((name) => used.has(name)),
+    score(window, predicted) {
+      const { context, future, unit } = window;
+      const scale = rewardScale === 'raw' ? 1 : windowScale(context, future);
+      const values = forecastQuantities(predicted, future, context[context.length - 1], scale);
+      const divide = (series: Float64Array) => series.map((value) => value / scale);
+      const result =
+        typeof reward === 'string'
+          ? expressionReward(expression!, values, credit)
+          : userReward(
+              reward(divide(predicted), divide(future), divide(context), { sign, scale, unit }),
+              future.length,
+              credit,
+              text,
+            );
+      checkFinite(result, text, window);
+      return { reward: result, quantities: values };
+    },
+  };
+}
+
+function userReward(
+  value: unknown,
+  steps: number,
+  credit: 'step' | 'sequence',
+  name: string,
+): number | Float64Array {
+  if (typeof value === 'number') return value;
+  if (!Array.isArray(value) && !ArrayBuffer.isView(value))
+    throw new EnvironmentError(`${name} must return a number or an array of ${steps}; got ${typeof value}.`);
+  const list = Float64Array.from(value as ArrayLike<number>);
+  if (list.length !== steps)
+    throw new ShapeError(`${name} must return one number a step (${steps}); got ${list.length}.`);
+  return credit === 'sequence' ? list.reduce((sum, item) => sum + item, 0) : list;
+}
+
+function checkFinite(reward: number | Float64Array, text: string, window: DegradationWindow): void {
+  const bad = typeof reward === 'number' ? reward : reward.find((value) => !Number.isFinite(value));
+  if (bad === undefined || Number.isFinite(bad)) return;
+  throw new EnvironmentError(
+    `the reward "${text}" is ${bad} for the window of unit "${window.unit}" that starts at point ${window.start + 1}. Guard it, for example log(1e-6 + mse).`,
+  );
+}
+
+function extremes(values: ArrayLike<number>): [low: number, high: number] {
+  let low = Infinity;
+  let high = -Infinity;
+  for (let i = 0; i < values.length; i++) {
+    low = Math.min(low, values[i]);
+    high = Math.max(high, values[i]);
+  }
+  return [low, high];
+}
+
+function mean(values: Float64Array): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}

@@ -35,7 +35,7 @@ export { rollcastVersion } from './run/version.js';
 export { tf } from './tf.js';
 export { Adam, type AdamOptions, type AdamState } from './nn/adam.js';
 export { gradientStep, type GradientStepOptions, type LossParts } from './nn/gradients.js';
-export { ParameterStore, type NamedArray } from './nn/parameters.js';
+export { ParameterStore } from './nn/parameters.js';
 export { attend, attentionMask } from './nn/attention.js';
 export { embed, gelu, layerNorm, linear } from './nn/ops.js';
 export { applyRotary, rotaryTable, type RotaryTable } from './nn/rotary.js';

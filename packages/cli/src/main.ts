@@ -1,5 +1,56 @@
-/** Runs one command line and returns the exit code. */
+import { RollcastError } from '@rollcast/core';
+import { Command, CommanderError } from 'commander';
+
+import { addDoctor } from './commands/doctor.js';
+import { addEvaluate } from './commands/evaluate.js';
+import { addList } from './commands/list.js';
+import { addPretrain } from './commands/pretrain.js';
+import { addQuickstart } from './commands/quickstart.js';
+import { addTrain } from './commands/train.js';
+import { rollcastVersion } from '@rollcast/core';
+
+/** The request cannot be carried out as it was made: a wrong flag, wrong data, a folder that is taken. */
+const EXIT_USAGE = 2;
+/** Something broke that the request did not cause. */
+const EXIT_FAILURE = 1;
+
+/** The whole command line. */
+export function buildProgram(): Command {
+  const program = new Command('rollcast')
+    .description('Pre-train a Degradation Transformer and fine-tune it on whole trajectories.')
+    .version(rollcastVersion())
+    .showHelpAfterError('(add --help for the list of flags)')
+    .showSuggestionAfterError();
+  addPretrain(program);
+  addTrain(program);
+  addEvaluate(program);
+  addList(program);
+  addDoctor(program);
+  addQuickstart(program);
+  for (const command of [program, ...program.commands]) command.exitOverride();
+  return program;
+}
+
+/**
+ * Runs one command line.
+ *
+ * @returns the exit code: 0, 1 for an internal failure, 2 for a request that cannot be carried out, 130 or 143 when
+ *   interrupted
+ */
 export async function main(args: readonly string[]): Promise<number> {
-  console.log(args.join(' '));
-  return 0;
+  const program = buildProgram();
+  process.exitCode = 0;
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
+    if (error instanceof RollcastError) {
+      console.error(`error: ${error.message}`);
+      return error.name === 'NumericalError' ? EXIT_FAILURE : EXIT_USAGE;
+    }
+    console.error(`This should not have happened; please report it with the command that you ran.`);
+    console.error(error instanceof Error ? (error.stack ?? error.message) : error);
+    return EXIT_FAILURE;
+  }
 }

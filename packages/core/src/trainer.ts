@@ -137,8 +137,8 @@ function rolloutMetrics(rollout: Rollout): Metrics {
     metrics[`reward/${name}`] = sum(values) / values.length;
   if (reference) {
     const total = sum(reference.exactKl);
-    metrics['kl/perToken'] = total / sum(rollout.mask);
-    metrics['kl/perSequence'] = total / batchSize;
+    metrics['kl/exactPerToken'] = total / sum(rollout.mask);
+    metrics['kl/exactPerSequence'] = total / batchSize;
   }
   return metrics;
 }

@@ -1,0 +1,27 @@
+import { backendReports, rollcastVersion, selectBackend } from '@rollcast/core';
+import type { Command } from 'commander';
+import { availableParallelism } from 'node:os';
+
+import { renderText } from '../report/table.js';
+
+export function addDoctor(program: Command): void {
+  program
+    .command('doctor')
+    .description('Show what computes here: the backends that load, and how to get those that do not.')
+    .action(async () => {
+      const reports = await backendReports();
+      const chosen = await selectBackend('auto');
+      console.log(`rollcast ${rollcastVersion()}, Node ${process.version}, ${process.platform} ${process.arch}, ${availableParallelism()} cores\n`);
+      const table = {
+        title: 'Backends, in the order in which --backend auto tries them',
+        columns: [{ label: 'backend' }, { label: 'state' }, { label: 'what it is' }, { label: 'detail' }],
+        rows: reports.map(({ name, available, description, detail }) => [
+          name === chosen ? `${name} (auto)` : name,
+          available ? 'ready' : 'not ready',
+          description,
+          detail,
+        ]),
+      };
+      console.log(renderText(table));
+    });
+}

@@ -1,0 +1,253 @@
+import {
+  CheckpointStore,
+  ConfigError,
+  MetricsCallback,
+  RLHFCallback,
+  RandomStream,
+  Registry,
+  RunDirectory,
+  resolveOptions,
+  type Callback,
+} from '@rollcast/core';
+import { RLHFLearner, builtInAlgorithms } from '@rollcast/algos';
+import { registerEnvironments, rewardOptions, type SequenceEnvironmentEntry } from '@rollcast/envs';
+import { Option, type Command } from 'commander';
+import { z } from 'zod';
+
+import { addDataFlags, dataRecipe, fileSource, loadWindows, parseRecipe, type DataFlags } from '../data-source.js';
+import { collect, integer, number, parseSettings } from '../flags.js';
+import { listenForInterrupt } from '../interrupt.js';
+import { checkpointFiles, openRun, readAlgorithmState, readModel, readReference } from '../model-files.js';
+import { progress } from '../progress.js';
+import { addBackendFlag, addRunFlags, runMode, startBackend, withLogger, type RunFlags } from './shared.js';
+
+/** What `config.json` of a fine-tuning run holds. */
+export const trainRunConfig = z.strictObject({
+  init: z.string(),
+  environment: z.string(),
+  environmentOptions: rewardOptions,
+  algorithm: z.string(),
+  algorithmOptions: z.record(z.string(), z.unknown()),
+  updates: z.int().min(1),
+  batchSize: z.int().min(1),
+  seed: z.int().min(0),
+  plotEvery: z.int().min(1),
+  checkpointEvery: z.int().min(1),
+  data: dataRecipe,
+});
+export type TrainRunConfig = z.output<typeof trainRunConfig>;
+
+interface TrainFlags extends DataFlags, RunFlags {
+  env: string;
+  init: string;
+  algo: string;
+  updates: number;
+  batchSize: number;
+  lr?: number;
+  seed: number;
+  reward?: string;
+  credit?: 'step' | 'sequence';
+  klCoef?: number;
+  klTarget?: number;
+  plotEvery: number;
+  checkpointEvery: number;
+  backend: string;
+  set: string[];
+}
+
+/** The environments that `--env` knows. */
+export function knownEnvironments(): Registry<SequenceEnvironmentEntry> {
+  const registry = new Registry<SequenceEnvironmentEntry>('environment');
+  registerEnvironments(registry);
+  return registry;
+}
+
+export function addTrain(program: Command): void {
+  const command = program
+    .command('train')
+    .description('Fine-tune a pre-trained model on whole generated trajectories.')
+    .option('--env <name>', 'environment', 'degradation')
+    .option('--init <run>', 'run to start from; its data and split are used unless --data is given')
+    .option('--algo <name>', 'reinforce or ppo', 'reinforce')
+    .option('--updates <count>', 'updates in all', integer(1), 200)
+    .option('--batch-size <trajectories>', 'trajectories an update', integer(1), 64)
+    .option('--lr <rate>', 'learning rate (default: by algorithm)', number({ above: 0 }))
+    .option('--seed <number>', 'seed of contexts, samples and minibatches', integer(0), 0)
+    .option('--reward <expression>', 'what is maximised, of mse, mae, nonMonotonicity, finalError (default: "-mse")')
+    .addOption(new Option('--credit <how>', 'reward at each step, or one for the whole sequence (default: step)').choices(['step', 'sequence']))
+    .addOption(
+      new Option('--kl-coef <beta>', 'fixed weight of the KL to the reference (default: 0.2)')
+        .argParser(number({ least: 0 }))
+        .conflicts('klTarget'),
+    )
+    .option('--kl-target <nats>', 'KL to hold, in nats a token: the weight then adapts', number({ above: 0 }))
+    .option('--plot-every <updates>', 'updates between pictures of forecasts', integer(1), 50)
+    .option('--checkpoint-every <updates>', 'updates between checkpoints', integer(1), 50)
+    .option('--set <group.key=value>', 'any option of the algorithm or of env, for example ppo.clipRange=0.1; repeatable', collect, []);
+  addRunFlags(addBackendFlag(addDataFlags(command)));
+  command.action(async (flags: TrainFlags, self: Command) => {
+    if (flags.resume) {
+      const config = resumedConfig(flags, self);
+      await runTraining(RunDirectory.create(flags.out, { kind: 'train', config, mode: 'resume' }), config, flags.backend, true);
+    } else {
+      const config = resolveTrain(flags);
+      const run = RunDirectory.create(flags.out, { kind: 'train', config, mode: runMode(flags) });
+      await runTraining(run, config, flags.backend, false);
+    }
+  });
+}
+
+/** Flags → everything filled in. What they name is opened once here, so that bad input leaves no run folder behind. */
+function resolveTrain(flags: TrainFlags): TrainRunConfig {
+  const environments = knownEnvironments();
+  environments.get(flags.env);
+  const { options: algorithmSchema } = builtInAlgorithms().get(flags.algo);
+  if (!flags.init) {
+    throw new ConfigError('--init RUN is needed: the run folder of the pre-trained model. Make one with rollcast pretrain --out runs/pre.');
+  }
+  const settings = parseSettings(flags.set, [flags.algo, 'env']);
+  const { run, checkpoint } = openRun(flags.init, 'best');
+  const recipe = parseRecipe(run.config['data']);
+  const files = fileSource(flags);
+  const given = settings[flags.algo] ?? {};
+  const klControl = {
+    ...(flags.klCoef !== undefined && { kind: 'fixed', coefficient: flags.klCoef }),
+    ...(flags.klTarget !== undefined && { kind: 'adaptive', target: flags.klTarget }),
+    ...(given['klControl'] as object | undefined),
+  };
+  const algorithmOptions = resolveOptions(
+    algorithmSchema,
+    { ...(flags.lr !== undefined && { learningRate: flags.lr }), ...given, klControl },
+    flags.algo,
+  ) as Record<string, unknown>;
+  const environmentOptions = resolveOptions(
+    rewardOptions,
+    {
+      ...(flags.reward !== undefined && { reward: flags.reward }),
+      ...(flags.credit !== undefined && { credit: flags.credit }),
+      ...settings['env'],
+    },
+    'env',
+  );
+  const config: TrainRunConfig = {
+    init: flags.init,
+    environment: flags.env,
+    environmentOptions,
+    algorithm: flags.algo,
+    algorithmOptions,
+    updates: flags.updates,
+    batchSize: flags.batchSize,
+    seed: flags.seed,
+    plotEvery: flags.plotEvery,
+    checkpointEvery: flags.checkpointEvery,
+    data: files ? { ...recipe, source: { files: resolveOptions(dataRecipe.shape.source.options[0].shape.files, files, 'data') } } : recipe,
+  };
+  const loaded = readModel(checkpoint);
+  const { train } = loadWindows(config.data);
+  environments.get(config.environment).create({ dataset: train, tokeniser: loaded.tokeniser }, environmentOptions);
+  const { updates, batchSize, seed } = config;
+  builtInAlgorithms().get(config.algorithm).create(loaded.model, algorithmOptions, { updates, batchSize, seed }).dispose();
+  loaded.model.dispose();
+  return config;
+}
+
+/** What the folder says; only the number of updates may be raised. */
+function resumedConfig(flags: TrainFlags, command: Command): TrainRunConfig {
+  const allowed = ['out', 'resume', 'updates', 'backend'];
+  const other = command.options.find(
+    (option) => command.getOptionValueSource(option.attributeName()) === 'cli' && !allowed.includes(option.attributeName()),
+  );
+  if (other) {
+    throw new ConfigError(`${other.long} cannot be changed by --resume: a resumed run keeps its configuration. Only --updates and --backend may be given.`);
+  }
+  const { run } = openRun(flags.out);
+  const config = resolveOptions(trainRunConfig, run.config, '');
+  return command.getOptionValueSource('updates') === 'cli' ? { ...config, updates: flags.updates } : config;
+}
+
+/** Fine-tunes into a run folder that exists. */
+export async function runTraining(run: RunDirectory, config: TrainRunConfig, backend: string, resume: boolean): Promise<void> {
+  await withLogger(run, async (logger) => {
+    await startBackend(backend, logger);
+    const store = new CheckpointStore(run.checkpointFolder);
+    const checkpoint = resume ? store.load('latest') : openRun(config.init, 'best').checkpoint;
+    const loaded = readModel(checkpoint);
+    const referencePolicy = resume ? readReference(checkpoint, loaded)! : loaded.model.clone({ trainable: false });
+    const { train, notes } = loadWindows(config.data);
+    for (const note of notes) logger.info(note);
+    const { environmentOptions, algorithm, algorithmOptions, updates, batchSize, seed, plotEvery, checkpointEvery } = config;
+    const environment = knownEnvironments()
+      .get(config.environment)
+      .create({ dataset: train, tokeniser: loaded.tokeniser }, environmentOptions);
+    logger.info(
+      `${algorithm} from ${checkpoint.path}: ${updates} updates of ${batchSize} trajectories of ${environment.horizon} steps, ${train.length} windows of ${train.units.length} units; maximising ${String(environmentOptions.reward)}`,
+    );
+    const bar = progress({ label: 'fine-tuning', total: updates, unit: 'updates' });
+    const rewards: number[] = [];
+    const callbacks: Callback[] = [
+      new MetricsCallback(run),
+      new RLHFCallback({
+        folder: run.plotFolder,
+        every: plotEvery,
+        policy: loaded.model,
+        referencePolicy,
+        environment,
+        random: new RandomStream(seed, 'plots'),
+        history: run.readMetrics().map((record) => ({ update: record.update, meanReward: record['reward/mean'], kl: record['kl/exactPerToken'] })),
+      }),
+      {
+        onUpdateEnd({ update, metrics }) {
+          rewards.push(metrics['reward/mean']);
+          const recent = rewards.slice(-10);
+          const mean = recent.reduce((a, b) => a + b, 0) / recent.length;
+          bar.tick(update, `reward ${mean.toPrecision(3)}, KL ${metrics['kl/exactPerToken'].toPrecision(2)} nats/token`);
+          if (update % checkpointEvery === 0) save(update);
+        },
+        onTrainingEnd({ update }) {
+          if (store.list().at(-1) !== update) save(update);
+        },
+      },
+    ];
+    const learner = new RLHFLearner({
+      policy: loaded.model,
+      environment,
+      algorithm,
+      algorithmOptions,
+      batchSize,
+      updates,
+      seed,
+      callbacks,
+      startUpdate: resume ? checkpoint.update : 0,
+      referencePolicy,
+    });
+    const save = (update: number): void => {
+      store.save(update, checkpointFiles(loaded, learner.algorithm.state(), referencePolicy));
+    };
+    if (resume) {
+      learner.algorithm.restore(readAlgorithmState(checkpoint));
+      run.rewindMetrics(checkpoint.update);
+    }
+    const interrupt = listenForInterrupt(() => learner.stop());
+    try {
+      const { reason, updates: done, lastMetrics } = await learner.fitRl();
+      bar.done();
+      const mean = (part: number[]): string => (part.reduce((a, b) => a + b, 0) / part.length).toPrecision(3);
+      if (rewards.length > 0) {
+        logger.info(
+          `reward ${mean(rewards.slice(0, 10))} → ${mean(rewards.slice(-10))} (means of ten updates), KL to the reference ${lastMetrics['kl/exactPerToken'].toPrecision(2)} nats a token, ${lastMetrics['kl/exactPerSequence'].toPrecision(2)} a sequence`,
+        );
+      }
+      logger.info(
+        reason === 'stopped'
+          ? `stopped after ${done} of ${updates} updates; continue with: rollcast train --out ${run.path} --resume`
+          : `done: checkpoint, metrics and plots in ${run.path}; judge it with: rollcast evaluate --run ${run.path}`,
+      );
+    } finally {
+      bar.done();
+      interrupt.release();
+      learner.dispose();
+      referencePolicy.dispose();
+      loaded.model.dispose();
+    }
+  });
+}

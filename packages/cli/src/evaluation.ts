@@ -1,0 +1,169 @@
+/**
+ * Judges a policy and its frozen reference beside naive lines on whole windows: forecasts, the table, and whether the
+ * fine-tuning changed anything for sure.
+ */
+import { RandomStream, exactKlOnHost, maskedMoments, tf, type DegradationTransformer } from '@rollcast/core';
+import {
+  baselineMetrics,
+  forecastMetrics,
+  meanPath,
+  pairErrors,
+  pairedBootstrap,
+  type BootstrapResult,
+  type DegradationEnvironment,
+  type DegradationWindow,
+  type ForecastSet,
+  type MethodMetrics,
+} from '@rollcast/envs';
+
+/** Sequences generated at a time: enough to keep the arithmetic busy, little enough to stay in memory. */
+const GENERATION_BATCH = 512;
+
+export interface EvaluateOptions {
+  environment: DegradationEnvironment;
+  windows: readonly DegradationWindow[];
+  policy: DegradationTransformer;
+  referencePolicy: DegradationTransformer;
+  /** Sampled paths a window. */
+  samples: number;
+  seed: number;
+  /** Told how many of all sequences are generated. */
+  onProgress?: (done: number, total: number) => void;
+}
+
+/** The JSON that `rollcast evaluate --json` writes. */
+export interface Evaluation {
+  readonly dataset: string;
+  readonly windows: number;
+  readonly units: number;
+  readonly bestNaive: string;
+  readonly methods: readonly MethodMetrics[];
+  /** Relative change of the mean squared error from reference to policy, with a 95 % interval over units. */
+  readonly change: Readonly<Record<'sample' | 'mean' | 'greedy', BootstrapResult | null>>;
+}
+
+/** Oriented paths of one policy: [windows][paths][L]. */
+interface PolicyForecasts {
+  readonly greedy: Float64Array[];
+  readonly sampled: Float64Array[][];
+  /** KL to the reference on sampled paths, in nats a token. */
+  readonly klPerToken: number;
+}
+
+/** An evaluation together with the paths that it judged, for pictures. */
+export interface EvaluationWithPaths {
+  readonly evaluation: Evaluation;
+  readonly reference: PolicyForecasts;
+  readonly policy: PolicyForecasts;
+}
+
+/** How many sequences an evaluation generates, for a progress display. */
+export function generatedSequences({ windows, samples }: Pick<EvaluateOptions, 'windows' | 'samples'>): number {
+  return 2 * windows.length * (samples + 1);
+}
+
+/** Runs the whole evaluation. Leaves no tensor behind. */
+export function evaluate(options: EvaluateOptions): EvaluationWithPaths {
+  const { environment, windows, samples } = options;
+  const total = generatedSequences(options);
+  let done = 0;
+  const tick = (n: number): void => options.onProgress?.((done += n), total);
+  const reference = forecasts(options.referencePolicy, options, tick);
+  const policy = forecasts(options.policy, options, tick);
+  const { set } = environment.dataset;
+  const { bestNaive, bestNaiveRmse, methods: naive } = baselineMetrics(windows, set.sign);
+  const rows = (prefix: string, { greedy, sampled, klPerToken }: PolicyForecasts): MethodMetrics[] => {
+    const judge = (kind: string, judged: readonly DegradationWindow[], forecast: ForecastSet): MethodMetrics => ({
+      name: `${prefix}-${kind}`,
+      ...forecastMetrics(judged, forecast, { sign: set.sign, bestNaiveRmse, klPerToken }),
+    });
+    // the error of one sampled path, averaged over all that were drawn: the same quantity with less luck in it
+    const everyPath = windows.flatMap((window) => Array.from({ length: samples }, () => window));
+    return [
+      judge('greedy', windows, { points: greedy }),
+      judge('sample', everyPath, { points: sampled.flat() }),
+      judge('mean', windows, { points: sampled.map(meanPath), paths: sampled }),
+    ];
+  };
+  const compare = (pick: (forecast: PolicyForecasts) => ArrayLike<number>[][]): BootstrapResult | null => {
+    const errors = pairErrors(windows, pick(reference), pick(policy));
+    return errors.every(({ before }) => before > 0) ? pairedBootstrap(errors) : null;
+  };
+  const evaluation: Evaluation = {
+    dataset: set.name,
+    windows: windows.length,
+    units: new Set(windows.map(({ unitIndex }) => unitIndex)).size,
+    bestNaive,
+    methods: [...naive, ...rows('reference', reference), ...rows('policy', policy)],
+    change: {
+      sample: compare(({ sampled }) => sampled),
+      mean: compare(({ sampled }) => sampled.map((paths) => [meanPath(paths)])),
+      greedy: compare(({ greedy }) => greedy.map((path) => [path])),
+    },
+  };
+  return { evaluation, reference, policy };
+}
+
+/**
+ * Greedy and sampled paths of one policy. Reference and policy draw from the same uniform numbers, which makes their
+ * comparison a paired one.
+ */
+function forecasts(model: DegradationTransformer, options: EvaluateOptions, tick: (n: number) => void): PolicyForecasts {
+  const { windows, samples, seed, referencePolicy } = options;
+  const greedy = generatePaths(model, options, windows, undefined, tick);
+  const sampled: Float64Array[][] = windows.map(() => []);
+  for (let s = 0; s < samples; s++) {
+    const random = new RandomStream(seed, `evaluation/sample/${s}`);
+    generatePaths(model, options, windows, random, tick).forEach((path, w) => sampled[w].push(path));
+  }
+  const klPerToken = model === referencePolicy ? 0 : klToReference(model, options);
+  return { greedy, sampled, klPerToken };
+}
+
+function generatePaths(
+  model: DegradationTransformer,
+  { environment }: EvaluateOptions,
+  windows: readonly DegradationWindow[],
+  random: RandomStream | undefined,
+  tick: (n: number) => void,
+): Float64Array[] {
+  const paths: Float64Array[] = [];
+  for (let start = 0; start < windows.length; start += GENERATION_BATCH) {
+    const batch = environment.batch(windows.slice(start, start + GENERATION_BATCH));
+    const { tokens } = model.generate({
+      contextTokens: batch.contextTokens,
+      batchSize: batch.size,
+      horizon: environment.horizon,
+      random,
+    });
+    for (let b = 0; b < batch.size; b++) paths.push(environment.decode(batch, b, tokens));
+    tick(batch.size);
+  }
+  return paths;
+}
+
+/** Exact KL on one sampled path a window, in nats a token. */
+function klToReference(model: DegradationTransformer, options: EvaluateOptions): number {
+  const { environment, windows, referencePolicy, seed } = options;
+  const { horizon, contextLength } = environment;
+  const random = new RandomStream(seed, 'evaluation/kl');
+  let sum = 0;
+  for (let start = 0; start < windows.length; start += GENERATION_BATCH) {
+    const batch = environment.batch(windows.slice(start, start + GENERATION_BATCH));
+    const { tokens, logDistribution } = model.generate({
+      contextTokens: batch.contextTokens,
+      batchSize: batch.size,
+      horizon,
+      random,
+      withDistribution: true,
+    });
+    const ofReference = tf.tidy(() => {
+      const contexts = tf.tensor2d(batch.contextTokens, [batch.size, contextLength], 'int32');
+      return referencePolicy.score(contexts, tf.tensor2d(tokens, [batch.size, horizon], 'int32')).logDistribution;
+    });
+    const kl = exactKlOnHost(logDistribution!, ofReference.dataSync(), model.vocabularySize);
+    ofReference.dispose();
+    sum += maskedMoments(kl, kl.map(() => 1)).mean * batch.size;
+  }
+  return sum / windows.length;
+}

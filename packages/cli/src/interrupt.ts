@@ -1,0 +1,31 @@
+/** Ctrl-C once asks for a clean stop, twice ends at once. */
+export interface Interrupt {
+  /** The signal that came, if any. */
+  readonly signal: 'SIGINT' | 'SIGTERM' | undefined;
+  /** Stops listening and, when interrupted, sets the exit code: 130 or 143. */
+  release(): void;
+}
+
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 };
+
+/** Listens for SIGINT and SIGTERM; `onFirst` asks the work to stop after the step in progress. */
+export function listenForInterrupt(onFirst: () => void): Interrupt {
+  let came: Interrupt['signal'];
+  const listen = (name: 'SIGINT' | 'SIGTERM') => (): void => {
+    if (came) process.exit(EXIT_CODES[name]);
+    came = name;
+    console.error(`\n${name}: stopping after this step and writing a checkpoint; press Ctrl-C again to end at once.`);
+    onFirst();
+  };
+  const listeners = { SIGINT: listen('SIGINT'), SIGTERM: listen('SIGTERM') };
+  for (const [name, listener] of Object.entries(listeners)) process.on(name, listener);
+  return {
+    get signal() {
+      return came;
+    },
+    release() {
+      for (const [name, listener] of Object.entries(listeners)) process.off(name, listener);
+      if (came) process.exitCode = EXIT_CODES[came];
+    },
+  };
+}

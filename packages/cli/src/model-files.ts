@@ -1,0 +1,117 @@
+/** A model as files of a checkpoint: weights in safetensors, configuration and tokeniser in JSON. */
+import {
+  CheckpointError,
+  CheckpointStore,
+  DegradationTransformer,
+  RunDirectory,
+  Tokeniser,
+  decodeSafetensors,
+  degradationTransformerOptions,
+  encodeSafetensors,
+  tokeniserOptions,
+  type AlgorithmState,
+  type Checkpoint,
+} from '@rollcast/core';
+import { z } from 'zod';
+
+const modelFile = z.strictObject({
+  model: degradationTransformerOptions,
+  tokeniser: tokeniserOptions,
+  contextLength: z.int().min(2),
+  horizon: z.int().min(1),
+});
+/** What `model.json` holds: everything but the weights. */
+export type ModelDescription = z.output<typeof modelFile>;
+
+/** A model with what it needs to be used. The holder disposes the model. */
+export interface LoadedModel {
+  readonly model: DegradationTransformer;
+  readonly tokeniser: Tokeniser;
+  readonly description: ModelDescription;
+}
+
+const WEIGHTS = 'weights.safetensors';
+const REFERENCE = 'reference.safetensors';
+const OPTIMIZER = 'optimizer.safetensors';
+const MODEL = 'model.json';
+const STATE = 'state.json';
+
+/** The files of a checkpoint. */
+export function checkpointFiles(
+  { model, tokeniser, description }: LoadedModel,
+  state: AlgorithmState,
+  reference?: DegradationTransformer,
+): Record<string, Uint8Array | string> {
+  const described = { ...description, model: model.config, tokeniser: tokeniser.config };
+  return {
+    [WEIGHTS]: encodeSafetensors(model.parameters.save()),
+    [OPTIMIZER]: encodeSafetensors(state.arrays),
+    [MODEL]: `${JSON.stringify(described, null, 2)}\n`,
+    [STATE]: `${JSON.stringify(state.values, null, 2)}\n`,
+    ...(reference && { [REFERENCE]: encodeSafetensors(reference.parameters.save()) }),
+  };
+}
+
+/** The model of a checkpoint. @throws {CheckpointError} when a file is missing or does not fit */
+export function readModel(checkpoint: Checkpoint): LoadedModel {
+  const parsed = modelFile.safeParse(readJson(checkpoint, MODEL));
+  if (!parsed.success) {
+    throw new CheckpointError(`${checkpoint.path}/${MODEL} cannot be used: ${z.prettifyError(parsed.error)}`);
+  }
+  const description = parsed.data;
+  if (description.model.vocabularySize !== description.tokeniser.vocabularySize) {
+    throw new CheckpointError(
+      `${checkpoint.path}: the model has a vocabulary of ${description.model.vocabularySize} tokens and its tokeniser one of ${description.tokeniser.vocabularySize}.`,
+    );
+  }
+  const model = new DegradationTransformer(description.model);
+  loadWeights(model, checkpoint, WEIGHTS);
+  return { model, tokeniser: new Tokeniser(description.tokeniser), description };
+}
+
+/** The frozen reference of a fine-tuned checkpoint, or undefined when it has none. The caller disposes it. */
+export function readReference(checkpoint: Checkpoint, { description }: LoadedModel): DegradationTransformer | undefined {
+  if (!checkpoint.files[REFERENCE]) return undefined;
+  const reference = new DegradationTransformer(description.model, 0, false);
+  loadWeights(reference, checkpoint, REFERENCE);
+  return reference;
+}
+
+/** The state of the algorithm that was saved. */
+export function readAlgorithmState(checkpoint: Checkpoint): AlgorithmState {
+  const values = readJson(checkpoint, STATE) as Record<string, unknown>;
+  return { arrays: decodeSafetensors(file(checkpoint, OPTIMIZER), `${checkpoint.path}/${OPTIMIZER}`).arrays, values };
+}
+
+/** Which checkpoint of a run to read. */
+export type CheckpointChoice = 'latest' | 'best' | number;
+
+/** Opens a run and one of its checkpoints. @throws {CheckpointError} when there is none that is good */
+export function openRun(path: string, choice: CheckpointChoice = 'latest'): { run: RunDirectory; checkpoint: Checkpoint } {
+  const run = RunDirectory.open(path);
+  return { run, checkpoint: new CheckpointStore(run.checkpointFolder).load(choice) };
+}
+
+function loadWeights(model: DegradationTransformer, checkpoint: Checkpoint, name: string): void {
+  try {
+    model.parameters.load(decodeSafetensors(file(checkpoint, name), `${checkpoint.path}/${name}`).arrays);
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+}
+
+function file(checkpoint: Checkpoint, name: string): Buffer {
+  const content = checkpoint.files[name];
+  if (!content) throw new CheckpointError(`${checkpoint.path} has no ${name}.`);
+  return content;
+}
+
+function readJson(checkpoint: Checkpoint, name: string): unknown {
+  try {
+    return JSON.parse(file(checkpoint, name).toString('utf8'));
+  } catch (error) {
+    if (error instanceof CheckpointError) throw error;
+    throw new CheckpointError(`${checkpoint.path}/${name} is not JSON.`);
+  }
+}

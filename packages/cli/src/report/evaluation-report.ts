@@ -1,0 +1,142 @@
+/** How an evaluation is told: the table, the sentences that say whether fine-tuning helped, the pictures. */
+import { errorByHorizonChart, forecastChart, renderSvg, writeChart, type Chart } from '@rollcast/core';
+import { meanPath, orient, type BootstrapResult, type DegradationWindow, type SeriesSet } from '@rollcast/envs';
+
+import type { Evaluation, EvaluationWithPaths } from '../evaluation.js';
+import type { ReportChart } from './html.js';
+import type { Table } from './table.js';
+
+/** Sampled paths drawn in a picture. */
+const DRAWN_PATHS = 16;
+/** Windows drawn in a picture. */
+const DRAWN_WINDOWS = 6;
+
+/** The table of the contract: one row a method, one column a quantity, in the data's own units. */
+export function evaluationTable({ dataset, windows, units, methods }: Evaluation): Table {
+  const steps = Object.keys(methods[0].rmseAt);
+  return {
+    title: `${dataset}: ${windows} windows of ${units} units`,
+    columns: [
+      { label: 'method', align: 'left' },
+      { label: 'RMSE' },
+      { label: '/ best line', digits: 3 },
+      { label: 'MAE' },
+      { label: 'bias', digits: 3 },
+      ...steps.map((step) => ({ label: `RMSE@${step}`, digits: 3 })),
+      { label: 'final error', digits: 3 },
+      { label: 'wrong way', digits: 3 },
+      { label: 'CRPS' },
+      { label: 'cover 80 %', digits: 3 },
+      { label: 'KL/token', digits: 3 },
+    ],
+    rows: methods.map((m) => [
+      m.name,
+      m.rmse,
+      m.ratioToBestNaive,
+      m.mae,
+      m.bias,
+      ...steps.map((step) => m.rmseAt[step]),
+      m.finalError,
+      m.wrongWayShare,
+      m.crps,
+      m.coverage80,
+      m.klPerToken,
+    ]),
+  };
+}
+
+/** What the fine-tuning did, in sentences, the bad news included. */
+export function verdict({ methods, change, bestNaive }: Evaluation): string[] {
+  const row = (name: string) => methods.find((method) => method.name === name)!;
+  const before = row('reference-mean');
+  const after = row('policy-mean');
+  const percent = (share: number): string =>
+    `${share > 0 ? '+' : share < 0 ? '−' : ''}${Math.abs(100 * share).toFixed(1)} %`;
+  const told = (what: string, result: BootstrapResult | null): string => {
+    if (!result) return `${what}: the reference is perfect on some unit, so a relative change means nothing.`;
+    const { low, high } = result;
+    const certainty = high < 0 ? 'a gain' : low > 0 ? 'a loss' : 'not distinguishable from no change';
+    return `${what}: mean squared error ${percent(result.change)} [${percent(low)}, ${percent(high)}] from reference to policy (95 %, paired bootstrap over ${result.units} units): ${certainty}.`;
+  };
+  const pair = (a: number, b: number, digits: number): string => `${a.toPrecision(digits)} → ${b.toPrecision(digits)}`;
+  return [
+    told('One sampled path', change.sample),
+    told('Mean of the samples', change.mean),
+    `Against the best line (${bestNaive}), the mean of the samples has ${after.ratioToBestNaive.toFixed(2)} × its RMSE (reference ${before.ratioToBestNaive.toFixed(2)} ×).`,
+    `Distribution: CRPS ${pair(before.crps, after.crps, 3)}, 80 % coverage ${pair(before.coverage80!, after.coverage80!, 2)}, wrong-way share ${pair(row('reference-sample').wrongWayShare, row('policy-sample').wrongWayShare, 3)}, KL to the reference ${(after.klPerToken ?? 0).toPrecision(2)} nats a token.`,
+  ];
+}
+
+/** A picture of an evaluation, with what the page says about it. */
+interface EvaluationChart {
+  readonly name: string;
+  readonly title: string;
+  readonly caption: string;
+  readonly chart: Chart;
+}
+
+/** Forecasts of some windows, and the error by horizon. */
+export function evaluationCharts(
+  { reference, policy }: EvaluationWithPaths,
+  windows: readonly DegradationWindow[],
+  set: SeriesSet,
+): EvaluationChart[] {
+  const raw = (values: ArrayLike<number>): number[] => Array.from(orient(values, set.sign));
+  const chosen = Array.from({ length: Math.min(DRAWN_WINDOWS, windows.length) }, (_, i) =>
+    Math.floor(((i + 0.5) * windows.length) / Math.min(DRAWN_WINDOWS, windows.length)),
+  );
+  const errorByStep = (paths: readonly (readonly ArrayLike<number>[])[]): number[] =>
+    Array.from({ length: windows[0].future.length }, (_, t) => {
+      const squares = paths.map((ofWindow, w) =>
+        ofWindow.reduce((sum, path) => sum + (path[t] - windows[w].future[t]) ** 2 / ofWindow.length, 0),
+      );
+      return Math.sqrt(squares.reduce((a, b) => a + b, 0) / squares.length);
+    });
+  const means = ({ sampled }: { sampled: Float64Array[][] }): Float64Array[][] =>
+    sampled.map((paths) => [meanPath(paths)]);
+  return [
+    {
+      name: 'evaluation-forecasts',
+      title: 'Forecasts of held-out windows',
+      caption: `Windows spread evenly over those evaluated: sampled paths of the tuned policy, their mean, and the mean of the frozen reference.`,
+      chart: forecastChart({
+        title: 'Forecasts and what happened',
+        yLabel: set.valueLabel,
+        windows: chosen.map((w) => ({
+          title: `${windows[w].unit}, from point ${windows[w].start + 1}`,
+          context: raw(windows[w].context),
+          truth: raw(windows[w].future),
+          samples: policy.sampled[w].slice(0, DRAWN_PATHS).map(raw),
+          mean: raw(meanPath(policy.sampled[w])),
+          reference: raw(meanPath(reference.sampled[w])),
+        })),
+        names: { reference: 'reference, mean of samples' },
+      }),
+    },
+    {
+      name: 'evaluation-error-by-horizon',
+      title: 'Error by horizon',
+      caption: 'Root mean squared error, step by step.',
+      chart: errorByHorizonChart({
+        title: 'Error by horizon',
+        yLabel: `RMSE, ${set.valueLabel}`,
+        methods: [
+          { name: 'reference, one sample', rmse: errorByStep(reference.sampled) },
+          { name: 'policy, one sample', rmse: errorByStep(policy.sampled) },
+          { name: 'reference, mean of samples', rmse: errorByStep(means(reference)) },
+          { name: 'policy, mean of samples', rmse: errorByStep(means(policy)) },
+        ],
+      }),
+    },
+  ];
+}
+
+/** Writes pictures into a folder and returns them for a page. */
+export async function drawCharts(folder: string, charts: readonly EvaluationChart[]): Promise<ReportChart[]> {
+  const drawn: ReportChart[] = [];
+  for (const { name, title, chart, caption } of charts) {
+    await writeChart(folder, name, chart);
+    drawn.push({ title, caption, svg: await renderSvg(chart.option, chart) });
+  }
+  return drawn;
+}

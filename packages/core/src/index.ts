@@ -1,5 +1,7 @@
 export type { Algorithm, AlgorithmState, UpdateStats } from './algorithm.js';
 export type { Callback, Metrics, Progress } from './callbacks/callback.js';
+export { MetricsCallback } from './callbacks/metrics-callback.js';
+export { RLHFCallback, type RewardPoint, type RLHFCallbackOptions } from './callbacks/rlhf-callback.js';
 export {
   renderPng,
   renderSvg,

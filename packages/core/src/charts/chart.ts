@@ -48,9 +48,17 @@ export async function renderSvg(option: ChartOption, { width, height }: ChartSiz
   }
 }
 
-/** ECharts numbers its ids through a whole process (`zr3-c0`); they are named after the content instead. */
+/**
+ * ECharts numbers ids and classes through a whole process (`zr3-c0`, `zr3-cls-7`). The classes only serve the mouse and
+ * go; the ids are named after the content.
+ */
 function withOwnIds(svg: string): string {
-  const anonymous = svg.replace(/\bzr\d+-/g, 'zr-');
+  const anonymous = svg
+    .replace(/<style\b[^>]*>[\s\S]*?<\/style>\s*/g, '')
+    .replace(/ class="zr\d+-cls-\d+"/g, '')
+    .replace(/ ecmeta_\w+="[^"]*"/g, '')
+    .replace(/ pointer-events="visible"/g, '')
+    .replace(/\bzr\d+-/g, 'zr-');
   const id = createHash('sha256').update(anonymous).digest('hex').slice(0, 8);
   return anonymous.replace(/\bzr-/g, `c${id}-`);
 }

@@ -1,5 +1,29 @@
 export type { Algorithm, AlgorithmState, UpdateStats } from './algorithm.js';
 export type { Callback, Metrics, Progress } from './callbacks/callback.js';
+export { MetricsCallback } from './callbacks/metrics-callback.js';
+export { RLHFCallback, type RewardPoint, type RLHFCallbackOptions } from './callbacks/rlhf-callback.js';
+export {
+  renderPng,
+  renderSvg,
+  writeChart,
+  type Chart,
+  type ChartOption,
+  type ChartSize,
+} from './charts/chart.js';
+export {
+  curveChart,
+  movingAverage,
+  type CurveChartOptions,
+  type CurvePanel,
+  type CurveSeries,
+} from './charts/curve-chart.js';
+export { errorByHorizonChart, type ErrorByHorizonOptions } from './charts/error-by-horizon-chart.js';
+export {
+  fanStatistics,
+  forecastChart,
+  type ForecastChartOptions,
+  type ForecastWindow,
+} from './charts/forecast-chart.js';
 export type { SequenceBatch, SequenceEnvironment, SequenceReward, TrajectoryView } from './environment.js';
 export {
   CheckpointError,

@@ -1,0 +1,183 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { expect, test } from '@jest/globals';
+
+import {
+  curveChart,
+  errorByHorizonChart,
+  fanStatistics,
+  forecastChart,
+  movingAverage,
+  renderPng,
+  renderSvg,
+  writeChart,
+  type Chart,
+} from '@rollcast/core';
+
+import { legendRows, niceRange, textWidth } from '../../../packages/core/src/charts/style.js';
+import { temporaryFolder } from '../../support/temporary.js';
+
+const window = (title: string) => ({
+  title,
+  context: [100, 99, 98],
+  truth: [97, 96],
+  samples: [
+    [97, 95],
+    [98, 97],
+  ],
+  reference: [97.5, 97],
+});
+const forecast = (count: number): Chart =>
+  forecastChart({
+    title: 'Forecasts',
+    yLabel: 'capacity [Ah]',
+    windows: Array.from({ length: count }, (_, i) => window(`unit ${i}`)),
+  });
+
+interface Axis {
+  min: number;
+  max: number;
+  name: string;
+}
+const axes = (chart: Chart, key: 'xAxis' | 'yAxis') => chart.option[key] as unknown as Axis[];
+
+test('a picture holds every text: titles, axis names with units, legend', async () => {
+  const svg = await renderSvg(forecast(2).option, forecast(2));
+  for (const text of [
+    'Forecasts',
+    'unit 0',
+    'unit 1',
+    'capacity [Ah]',
+    'steps after the last observed point',
+  ])
+    expect(svg).toContain(text);
+  for (const name of ['context', 'truth', 'policy, samples', 'policy, mean of samples', 'reference'])
+    expect(svg).toContain(name);
+});
+
+test('equal options give equal SVG, other options give other ids', async () => {
+  const ids = (svg: string) => [...new Set(svg.match(/\bc[0-9a-f]{8}-/g))];
+  const first = await renderSvg(forecast(1).option, forecast(1));
+  expect(await renderSvg(forecast(1).option, forecast(1))).toBe(first);
+  const other = await renderSvg(forecast(2).option, forecast(2));
+  expect(ids(first)).toHaveLength(1);
+  expect(ids(other)).not.toEqual(ids(first));
+  expect(other).not.toMatch(/\bzr\d/);
+});
+
+test('a label cannot put markup into the picture', async () => {
+  const chart = forecastChart({ title: '<script>a & b</script>', yLabel: 'y', windows: [window('x')] });
+  const svg = await renderSvg(chart.option, chart);
+  expect(svg).not.toContain('<script');
+  expect(svg).toContain('&lt;script&gt;a &amp; b');
+});
+
+test('text is drawn without any font of the machine', async () => {
+  const picture = (text: string) =>
+    renderPng(
+      `<svg xmlns="http://www.w3.org/2000/svg" width="80" height="20"><text y="15" font-family="'DejaVu Sans'">${text}</text></svg>`,
+    );
+  expect((await picture('mean')).equals(await picture(''))).toBe(false);
+});
+
+test('a chart is written as SVG and as PNG of twice its size', async () => {
+  const folder = join(temporaryFolder(), 'plots');
+  const chart = forecast(1);
+  const { png } = await writeChart(folder, 'forecast-000050', chart);
+  expect(readdirSync(folder).sort()).toEqual(['forecast-000050.png', 'forecast-000050.svg']);
+  const bytes = readFileSync(png);
+  expect(bytes.subarray(1, 4).toString()).toBe('PNG');
+  expect(bytes.readUInt32BE(16)).toBe(2 * chart.width);
+  expect(bytes.readUInt32BE(20)).toBe(2 * chart.height);
+});
+
+test('the vertical axis does not start at 0 when the data are far from it', () => {
+  const [y] = axes(forecast(1), 'yAxis');
+  expect(y.min).toBe(95);
+  expect(y.max).toBe(100);
+});
+
+test('context lies before step 0 and the forecast after it', () => {
+  const [x] = axes(forecast(1), 'xAxis');
+  expect([x.min, x.max]).toEqual([-2, 2]);
+});
+
+test('only outer cells of a grid name their axes', () => {
+  const chart = forecast(5); // two rows of three columns, the last cell empty
+  expect(axes(chart, 'yAxis').map(({ name }) => name !== '')).toEqual([true, false, false, true, false]);
+  expect(axes(chart, 'xAxis').map(({ name }) => name !== '')).toEqual([false, false, true, true, true]);
+});
+
+test('the options are plain data, so that a page can hold them', () => {
+  const { option } = forecast(2);
+  expect(JSON.parse(JSON.stringify(option))).toEqual(option);
+});
+
+test('mean and 10–90 % band of a fan', () => {
+  // 11 paths of one step with the values 0 … 10: the deciles are the values themselves
+  const { mean, low, high } = fanStatistics(Array.from({ length: 11 }, (_, i) => [10 - i]));
+  expect([mean, low, high]).toBeAllClose([[5], [1], [9]]);
+});
+
+test('a moving average is centred and shorter at the ends', () => {
+  expect(movingAverage([1, 2, 6, 3], 1)).toBeAllClose([1.5, 3, 11 / 3, 4.5]);
+});
+
+test.each([
+  [[0.64, 1.11], { min: 0.6, max: 1.2, interval: 0.1 }],
+  [[0.001, 0.086], { min: 0, max: 0.1, interval: 0.02 }],
+  [[-3, -2.9], { min: -3, max: -2.9, interval: 0.02 }],
+  [[1, 200], { min: 0, max: 200, interval: 50 }],
+])('the round range around %j', (values, range) => {
+  expect(niceRange(values)).toEqual(range);
+});
+
+test('constant, missing and broken values still give an axis', () => {
+  for (const values of [[5, 5], [0], [], [NaN, Infinity]]) {
+    const { min, max, interval } = niceRange(values);
+    expect(max).toBeGreaterThan(min);
+    expect(interval).toBeGreaterThan(0);
+  }
+});
+
+test('text widths are those of DejaVu Sans', () => {
+  expect(textWidth('00', '12px x')).toBeAllClose(2 * 0.64 * 12);
+  expect(textWidth('0', 'bold 10px x')).toBeGreaterThan(textWidth('0', '10px x'));
+});
+
+test('a long legend takes more rows and the data move down', () => {
+  const names = Array.from({ length: 11 }, (_, i) => `a method with a name ${i}`);
+  expect(legendRows(names, 700)).toBeGreaterThan(legendRows(names.slice(0, 2), 700));
+  const chart = (some: string[]) =>
+    errorByHorizonChart({
+      title: 'x',
+      yLabel: 'RMSE [m]',
+      methods: some.map((name) => ({ name, errors: [1, 2] })),
+    });
+  expect(chart(names).height).toBeGreaterThan(chart(names.slice(0, 2)).height);
+});
+
+test('curves with smoothing are drawn raw and smoothed under one name', () => {
+  const points: [number, number][] = [
+    [1, 1],
+    [2, 3],
+  ];
+  const chart = curveChart({
+    title: 'x',
+    panels: [{ yLabel: 'reward', series: [{ name: 'mean reward', points, smoothing: 1 }] }],
+  });
+  const series = chart.option.series as { name: string; data: number[][] }[];
+  expect(series.map(({ name }) => name)).toEqual(['mean reward', 'mean reward']);
+  expect(series[0].data).toEqual([
+    [1, 2],
+    [2, 2],
+  ]);
+});
+
+test('an empty chart and a single point are drawn', async () => {
+  for (const points of [[], [[3, 1]]] as [number, number][][]) {
+    const chart = curveChart({ title: 'x', panels: [{ yLabel: 'y', series: [{ name: 'a', points }] }] });
+    expect(await renderSvg(chart.option, chart)).toContain('</svg>');
+  }
+});

@@ -48,8 +48,8 @@ export function seriesSet(
   );
 }
 
-/** n numbers by index. */
-export function ramp(n: number, at: (i: number) => number): number[] {
+/** n values by index. */
+export function ramp<T>(n: number, at: (i: number) => T): T[] {
   return Array.from({ length: n }, (_, i) => at(i));
 }
 

@@ -46,7 +46,7 @@ export function readCsvTable(file: string, text = readTextFile(file)): CsvTable 
     const extra = cells.slice(header.length).some((cell) => cell.trim() !== '');
     if (cells.length < header.length || extra)
       throw new DataError(
-        `${file}:${line}: expected ${header.length} cells, as in the header; got ${cells.length}.`,
+        `${file}:${line}: expected ${header.length} cell${header.length === 1 ? '' : 's'}, as in the header; got ${cells.length}.`,
       );
   }
   return { file, columns: header, rows };
@@ -80,7 +80,7 @@ function parseRecords(file: string, text: string): CsvRow[] {
   const firstLine = /^\s*(.*)/.exec(text)![1];
   const counts = DELIMITERS.map((delimiter) => firstLine.split(delimiter).length);
   const delimiter = DELIMITERS[counts.indexOf(Math.max(...counts))];
-  const lineBreaks: { line: number; cells: string[] }[] = [];
+  const records: { line: number; cells: string[] }[] = [];
   try {
     const parsed = parse(text, {
       delimiter,
@@ -89,7 +89,7 @@ function parseRecords(file: string, text: string): CsvRow[] {
       relax_column_count: true,
       skip_empty_lines: true,
     }) as unknown as { record: string[]; info: { lines: number } }[];
-    for (const { record, info } of parsed) lineBreaks.push({ line: info.lines, cells: record });
+    for (const { record, info } of parsed) records.push({ line: info.lines, cells: record });
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
     const line = (error as CsvError & { lines?: number }).lines;
@@ -97,8 +97,8 @@ function parseRecords(file: string, text: string): CsvRow[] {
       `${file}${line === undefined ? '' : `:${line}`}: not a valid CSV file: ${error.message}`,
     );
   }
-  if (lineBreaks.length === 0) throw new DataError(`${file}: the file is empty.`);
-  return lineBreaks;
+  if (records.length === 0) throw new DataError(`${file}: the file is empty.`);
+  return records;
 }
 
 function checkHeader(file: string, header: string[], line: number): void {

@@ -103,8 +103,9 @@ export class RLDataset {
   }
 
   /**
-   * The windows of an evaluation: of every unit with n points the starts ⌊k (n − W − L)/(m − 1)⌋, k = 0 … m − 1, each
-   * once. The stride plays no part.
+   * The windows of an evaluation: of every unit with n points the starts ⌊k s⌋ with s = (n − W − L)/(m − 1), k = 0 … m − 1,
+   * each once. s is rounded before it is multiplied, as in numpy's linspace: the reference numbers were made so, and
+   * ⌊k s⌋ differs by one where k s is just below an integer. The stride plays no part.
    *
    * @param perUnit - m, at most this many windows a unit, ≥ 1; one means the first window
    */
@@ -113,9 +114,9 @@ export class RLDataset {
       throw new ConfigError(`windows per unit must be an integer ≥ 1; got ${perUnit}.`);
     return this.units.flatMap((unit, unitIndex) => {
       const span = unit.values.length - this.contextLength - this.horizon;
+      const step = perUnit === 1 ? 0 : span / (perUnit - 1);
       const starts = new Set<number>();
-      for (let k = 0; k < perUnit; k++)
-        starts.add(perUnit === 1 ? 0 : Math.floor((k * span) / (perUnit - 1)));
+      for (let k = 0; k < perUnit; k++) starts.add(k > 0 && k === perUnit - 1 ? span : Math.floor(k * step));
       return [...starts].map((start) => this.windowAt(unitIndex, start));
     });
   }

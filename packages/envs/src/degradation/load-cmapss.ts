@@ -100,7 +100,7 @@ function readEngines(file: string, text: string): Engines {
         `${place}: expected ${COLUMNS} whitespace-separated columns (C-MAPSS: unit, cycle, 3 settings, 21 sensors); got ${tokens.length}.`,
       );
     const row = Float64Array.from(tokens, (token, j) =>
-      parseNumber(token, `${place}, column "${columnName(j)}"`),
+      parseNumber(token, () => `${place}, column "${columnName(j)}"`),
     );
     const unit = tokens[0];
     const rows = engines.get(unit);

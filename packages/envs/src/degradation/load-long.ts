@@ -77,10 +77,10 @@ export function loadLong(table: CsvTable, layout: LongLayout, singleUnit: string
     const time =
       layout.time === undefined
         ? series.times.length
-        : parseNumber(row.cells[layout.time], cellPlace(table, row, layout.time));
+        : parseNumber(row.cells[layout.time], () => cellPlace(table, row, layout.time!));
     checkTime(table, layout, unit, series, time, row.line);
     series.times.push(time);
-    series.values.push(parseNumber(row.cells[layout.value], cellPlace(table, row, layout.value)));
+    series.values.push(parseNumber(row.cells[layout.value], () => cellPlace(table, row, layout.value)));
     series.lines.push(row.line);
   }
   const list: UnitSeries[] = [...units].map(([unit, { times, values }]) => ({

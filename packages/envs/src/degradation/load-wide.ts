@@ -74,12 +74,14 @@ function countsUp(table: CsvTable): boolean {
 function readTimes(table: CsvTable, column: number): number[] {
   const times: number[] = [];
   for (const row of table.rows) {
-    const place = cellPlace(table, row, column);
+    const place = () => cellPlace(table, row, column);
     const time = parseNumber(row.cells[column], place);
     const last = times.at(-1);
-    if (last !== undefined && time === last) throw new DataError(`${place}: time ${time} comes twice.`);
+    if (last !== undefined && time === last) throw new DataError(`${place()}: time ${time} comes twice.`);
     if (last !== undefined && time < last)
-      throw new DataError(`${place}: times are not sorted: ${time} follows ${last}. Sort the rows by time.`);
+      throw new DataError(
+        `${place()}: times are not sorted: ${time} follows ${last}. Sort the rows by time.`,
+      );
     times.push(time);
   }
   return times;
@@ -89,10 +91,10 @@ function readColumn(table: CsvTable, column: number): Float64Array {
   let end = table.rows.length;
   while (end > 0 && table.rows[end - 1].cells[column].trim() === '') end--;
   return Float64Array.from(table.rows.slice(0, end), (row) => {
-    const place = cellPlace(table, row, column);
+    const place = () => cellPlace(table, row, column);
     if (row.cells[column].trim() === '')
       throw new DataError(
-        `${place}: a blank cell before the end of the unit. Fill the gap or remove the row.`,
+        `${place()}: a blank cell before the end of the unit. Fill the gap or remove the row.`,
       );
     return parseNumber(row.cells[column], place);
   });

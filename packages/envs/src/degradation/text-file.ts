@@ -29,21 +29,25 @@ export function readTextFile(file: string): string {
 /**
  * The number in a cell.
  *
- * @param where - place for the message, for example `cells.csv:12, column "capacity"`
+ * @param where - gives the place for the message, for example `cells.csv:12, column "capacity"`
  * @throws {DataError} for a blank cell, text, NaN or an infinite value
  */
-export function parseNumber(cell: string, where: string): number {
+export function parseNumber(cell: string, where: () => string): number {
   const text = cell.trim();
-  if (text === '') throw new DataError(`${where}: expected a number; the cell is blank.`);
   const value = Number(text);
-  if (Number.isFinite(value) && !/^0[xob]/i.test(text)) return value;
+  if (text !== '' && Number.isFinite(value) && !/^0[xob]/i.test(text)) return value;
+  throw new DataError(`${where()}: ${badNumber(text, value)}`);
+}
+
+function badNumber(text: string, value: number): string {
+  if (text === '') return 'expected a number; the cell is blank.';
   if (/^[+-]?(nan|na|null|none)$/i.test(text))
-    throw new DataError(`${where}: expected a number; got ${text}. Remove the row or fill the gap first.`);
+    return `expected a number; got ${text}. Remove the row or fill the gap first.`;
   if (/^[+-]?inf(inity)?$/i.test(text) || Math.abs(value) === Infinity)
-    throw new DataError(`${where}: expected a finite number; got ${text}.`);
+    return `expected a finite number; got ${text}.`;
   const hint = /^[+-]?\d+,\d+$/.test(text) ? ' Write decimals with a point.' : '';
   const shown = text.length > 40 ? `${text.slice(0, 40)}…` : text;
-  throw new DataError(`${where}: expected a number; got "${shown}".${hint}`);
+  return `expected a number; got "${shown}".${hint}`;
 }
 
 function readBytes(file: string): Buffer {

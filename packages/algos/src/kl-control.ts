@@ -20,7 +20,7 @@ export const klControlOptions = z.strictObject({
     .enum(['fixed', 'adaptive'])
     .default('fixed')
     .describe('whether the coefficient stays or follows the target'),
-  coefficient: z.number().min(0).default(0.1).describe('β, or its start when adaptive'),
+  coefficient: z.number().min(0).default(0.3).describe('β, or its start when adaptive'),
   target: z.number().gt(0).optional().describe('adaptive: KL to hold, in nats a token'),
   horizonEpisodes: z
     .number()

@@ -5,8 +5,7 @@ import { klControlOptions } from './kl-control.js';
 
 /** The options that REINFORCE and PPO share, spread into each one's schema. */
 export const policyGradientShape = {
-  learningRate: z.number().gt(0).default(1e-4).describe('peak step size of Adam'),
-  learningRateDecay: z.boolean().default(false).describe('fall linearly to 0 over the run'),
+  learningRateDecay: z.boolean().default(true).describe('fall linearly to 0 over the run'),
   gamma: z.number().min(0).max(1).default(1).describe('discount factor γ; 1 for sequences'),
   normaliseAdvantages: z.boolean().default(true).describe('standardise the advantages of each rollout'),
   entropyCoef: z.number().min(0).default(0).describe('weight of the entropy bonus'),

@@ -20,6 +20,7 @@ import {
   maskedMoments,
   normaliseAdvantages,
   resolveOptions,
+  rewardsToGo,
   tf,
   valueLoss,
   type Algorithm,
@@ -41,14 +42,24 @@ import {
 } from './policy-gradient.js';
 import { rolloutTensors, type RolloutTensors } from './rollout-tensors.js';
 
+/** Share of the running spread of the returns that is kept at each update. */
+const RETURN_SCALE_DECAY = 0.9;
+
 export const ppoOptions = z.strictObject({
+  learningRate: z.number().gt(0).default(5e-5).describe('step size of Adam'),
   ...policyGradientShape,
   gaeLambda: z.number().min(0).max(1).default(0.95).describe('λ of generalised advantage estimation'),
   clipRange: z.number().gt(0).lt(1).default(0.2).describe('ε of the clipped ratio, Schulman et al. 2017'),
   valueClipRange: z.number().gt(0).optional().describe('clips the move of the value too; off when left out'),
   valueCoef: z.number().min(0).default(0.5).describe('weight of the value loss'),
-  updateEpochs: z.int().min(1).default(2).describe('passes over each rollout'),
+  updateEpochs: z.int().min(1).default(1).describe('passes over each rollout'),
   minibatchSize: z.int().min(1).default(32).describe('trajectories a minibatch; divides the batch'),
+  normaliseReturns: z
+    .boolean()
+    .default(true)
+    .describe(
+      'divide rewards by a running spread of the returns, so that the value head sees numbers near 1',
+    ),
   targetKl: z
     .number()
     .gt(0)
@@ -92,6 +103,8 @@ export class PPO implements Algorithm {
   private readonly optimizer: Adam;
   private readonly klControl: KlControl;
   private updatesDone = 0;
+  /** Running standard deviation of the returns; undefined before the first rollout. */
+  private returnScale: number | undefined;
 
   /** @throws {ConfigError} listing every option that is wrong */
   constructor(
@@ -116,7 +129,7 @@ export class PPO implements Algorithm {
   /** Several epochs of minibatch steps from one rollout. */
   update(rollout: Rollout): PPOUpdateStats {
     const { gamma, gaeLambda, updateEpochs, minibatchSize } = this.options;
-    const penalised = { ...rollout, rewards: this.klControl.penalisedRewards(rollout) };
+    const penalised = this.scaled({ ...rollout, rewards: this.klControl.penalisedRewards(rollout) });
     const estimated = generalisedAdvantages(penalised, rollout.values, gamma, gaeLambda);
     const advantages = this.options.normaliseAdvantages
       ? normaliseAdvantages(estimated.advantages, rollout.mask)
@@ -157,6 +170,7 @@ export class PPO implements Algorithm {
       algorithm: this.name,
       updatesDone: this.updatesDone,
       klCoef: this.klControl.coefficient,
+      returnScale: this.returnScale ?? null,
     });
   }
 
@@ -168,10 +182,28 @@ export class PPO implements Algorithm {
       );
     this.updatesDone = values.data.updatesDone;
     this.klControl.controller.restore(values.data.klCoef);
+    this.returnScale = values.data.returnScale ?? undefined;
   }
 
   dispose(): void {
     this.optimizer.dispose();
+  }
+
+  /** The rollout with its rewards in units of the running spread of the returns; the spread is updated first. */
+  private scaled(rollout: Rollout): Rollout {
+    if (!this.options.normaliseReturns) return rollout;
+    const { std } = maskedMoments(rewardsToGo(rollout, this.options.gamma), rollout.mask);
+    if (std > 0) {
+      this.returnScale =
+        this.returnScale === undefined
+          ? std
+          : RETURN_SCALE_DECAY * this.returnScale + (1 - RETURN_SCALE_DECAY) * std;
+    }
+    const scale = this.returnScale ?? 1;
+    return {
+      ...rollout,
+      rewards: rollout.rewards.map((reward) => reward / scale),
+    };
   }
 
   private step(
@@ -238,6 +270,7 @@ const ppoState = z.object({
   algorithm: z.literal('ppo'),
   updatesDone: z.int().min(0),
   klCoef: z.number().min(0),
+  returnScale: z.number().gt(0).nullable(),
 });
 
 /** Means of named numbers over the minibatches that were looked at. */

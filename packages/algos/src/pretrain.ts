@@ -39,6 +39,8 @@ export interface TokenWindows {
   readonly horizon: number;
   /** How many windows there are. */
   readonly length: number;
+  /** The index of a random window. */
+  draw(random: RandomStream): number;
   /** The W + L tokens of one window. */
   tokens(index: number): Int32Array;
 }
@@ -65,7 +67,11 @@ export class Pretrainer {
     private readonly seed: number,
   ) {
     this.options = resolveOptions(pretrainOptions, options, 'pretrain');
-    this.optimizer = new Adam(model.parameters, { epsilon: 1e-8, weightDecay: this.options.weightDecay });
+    this.optimizer = new Adam(model.parameters, {
+      beta2: 0.95,
+      epsilon: 1e-8,
+      weightDecay: this.options.weightDecay,
+    });
   }
 
   /** Steps finished. */
@@ -77,7 +83,7 @@ export class Pretrainer {
   step(): PretrainStats {
     const { steps, batchSize, learningRate, warmupSteps, maxGradNorm } = this.options;
     const random = new RandomStream(this.seed, `pretrain/windows/${this.done}`);
-    const chosen = Array.from({ length: batchSize }, () => random.integer(this.windows.length));
+    const chosen = Array.from({ length: batchSize }, () => this.windows.draw(random));
     const rate = warmupCosine(this.done, steps, learningRate, warmupSteps);
     const { contexts, futures } = windowTensors(this.windows, chosen);
     const { stats } = gradientStep({

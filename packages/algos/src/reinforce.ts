@@ -39,6 +39,7 @@ import {
 import { rolloutTensors } from './rollout-tensors.js';
 
 export const reinforceOptions = z.strictObject({
+  learningRate: z.number().gt(0).default(1e-4).describe('step size of Adam'),
   ...policyGradientShape,
   baseline: z
     .enum(['moving-average', 'none'])

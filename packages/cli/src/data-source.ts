@@ -25,10 +25,7 @@ const simulatedOptions = z.strictObject({
 
 /** Where the histories come from, what a window is, and which units are held out. */
 export const dataRecipe = z.strictObject({
-  source: z.union([
-    z.strictObject({ files: dataOptions }),
-    z.strictObject({ simulated: simulatedOptions }),
-  ]),
+  source: z.union([z.strictObject({ files: dataOptions }), z.strictObject({ simulated: simulatedOptions })]),
   windows: datasetOptions,
   holdoutShare: z.number().gt(0).lt(1).default(0.2),
   splitSeed: z.int().min(0).default(0),
@@ -48,18 +45,37 @@ export interface DataFlags {
 }
 
 /** Flags that only mean something beside `--data`. */
-const FILE_FLAGS = ['format', 'unitColumn', 'timeColumn', 'valueColumn', 'sensor', 'healthIndex', 'direction'] as const;
+const FILE_FLAGS = [
+  'format',
+  'unitColumn',
+  'timeColumn',
+  'valueColumn',
+  'sensor',
+  'healthIndex',
+  'direction',
+] as const;
 
 export function addDataFlags(command: Command): Command {
   return command
     .option('--data <files>', 'data files, separated by commas (long or wide CSV, C-MAPSS text)', list)
-    .addOption(new Option('--format <format>', 'how to read them').choices(['auto', 'long', 'wide', 'cmapss']))
+    .addOption(
+      new Option('--format <format>', 'how to read them').choices(['auto', 'long', 'wide', 'cmapss']),
+    )
     .option('--unit-column <name>', 'long CSV: column that names the unit')
     .option('--time-column <name>', 'CSV: column of times')
     .option('--value-column <name>', 'long CSV: column of the degrading quantity')
     .option('--sensor <name>', 'C-MAPSS: one sensor, s1 to s21')
-    .option('--health-index [sensors]', 'C-MAPSS: mean standard score of the usual ten sensors, or of a list such as s2,s3,-s7')
-    .addOption(new Option('--direction <way>', 'which way raw values go with wear (default: auto)').choices(['auto', 'rises', 'falls']));
+    .option(
+      '--health-index [sensors]',
+      'C-MAPSS: mean standard score of the usual ten sensors, or of a list such as s2,s3,-s7',
+    )
+    .addOption(
+      new Option('--direction <way>', 'which way raw values go with wear (default: auto)').choices([
+        'auto',
+        'rises',
+        'falls',
+      ]),
+    );
 }
 
 export function addWindowFlags(command: Command): Command {
@@ -73,11 +89,14 @@ export function addWindowFlags(command: Command): Command {
 export function fileSource(flags: DataFlags): DataOptions | undefined {
   if (!flags.data) {
     const stray = FILE_FLAGS.find((name) => flags[name] !== undefined);
-    if (stray) throw new ConfigError(`--${stray.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)} needs --data FILE.`);
+    if (stray)
+      throw new ConfigError(`--${stray.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)} needs --data FILE.`);
     return undefined;
   }
   const { data, ...how } = flags;
-  const chosen = Object.fromEntries(FILE_FLAGS.filter((name) => how[name] !== undefined).map((name) => [name, how[name]]));
+  const chosen = Object.fromEntries(
+    FILE_FLAGS.filter((name) => how[name] !== undefined).map((name) => [name, how[name]]),
+  );
   return { files: data.map((file) => resolve(file)), ...chosen };
 }
 
@@ -110,7 +129,11 @@ function mixLaws(sets: readonly SeriesSet[]): SeriesSet {
 }
 
 /** Training and held-out windows of a recipe. */
-export function loadWindows(recipe: DataRecipe): { train: RLDataset; heldOut: RLDataset; notes: readonly string[] } {
+export function loadWindows(recipe: DataRecipe): {
+  train: RLDataset;
+  heldOut: RLDataset;
+  notes: readonly string[];
+} {
   const set = loadSource(recipe.source);
   // units too short for a window leave before the split, so that neither side is left without any
   const usable = new RLDataset(set, recipe.windows);

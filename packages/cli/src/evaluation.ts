@@ -58,7 +58,10 @@ export interface EvaluationWithPaths {
 }
 
 /** How many sequences an evaluation generates, for a progress display. */
-export function generatedSequences({ windows, samples }: Pick<EvaluateOptions, 'windows' | 'samples'>): number {
+export function generatedSequences({
+  windows,
+  samples,
+}: Pick<EvaluateOptions, 'windows' | 'samples'>): number {
   return 2 * windows.length * (samples + 1);
 }
 
@@ -73,7 +76,11 @@ export function evaluate(options: EvaluateOptions): EvaluationWithPaths {
   const { set } = environment.dataset;
   const { bestNaive, bestNaiveRmse, methods: naive } = baselineMetrics(windows, set.sign);
   const rows = (prefix: string, { greedy, sampled, klPerToken }: PolicyForecasts): MethodMetrics[] => {
-    const judge = (kind: string, judged: readonly DegradationWindow[], forecast: ForecastSet): MethodMetrics => ({
+    const judge = (
+      kind: string,
+      judged: readonly DegradationWindow[],
+      forecast: ForecastSet,
+    ): MethodMetrics => ({
       name: `${prefix}-${kind}`,
       ...forecastMetrics(judged, forecast, { sign: set.sign, bestNaiveRmse, klPerToken }),
     });
@@ -108,7 +115,11 @@ export function evaluate(options: EvaluateOptions): EvaluationWithPaths {
  * Greedy and sampled paths of one policy. Reference and policy draw from the same uniform numbers, which makes their
  * comparison a paired one.
  */
-function forecasts(model: DegradationTransformer, options: EvaluateOptions, tick: (n: number) => void): PolicyForecasts {
+function forecasts(
+  model: DegradationTransformer,
+  options: EvaluateOptions,
+  tick: (n: number) => void,
+): PolicyForecasts {
   const { windows, samples, seed, referencePolicy } = options;
   const greedy = generatePaths(model, options, windows, undefined, tick);
   const sampled: Float64Array[][] = windows.map(() => []);
@@ -159,11 +170,16 @@ function klToReference(model: DegradationTransformer, options: EvaluateOptions):
     });
     const ofReference = tf.tidy(() => {
       const contexts = tf.tensor2d(batch.contextTokens, [batch.size, contextLength], 'int32');
-      return referencePolicy.score(contexts, tf.tensor2d(tokens, [batch.size, horizon], 'int32')).logDistribution;
+      return referencePolicy.score(contexts, tf.tensor2d(tokens, [batch.size, horizon], 'int32'))
+        .logDistribution;
     });
     const kl = exactKlOnHost(logDistribution!, ofReference.dataSync(), model.vocabularySize);
     ofReference.dispose();
-    sum += maskedMoments(kl, kl.map(() => 1)).mean * batch.size;
+    sum +=
+      maskedMoments(
+        kl,
+        kl.map(() => 1),
+      ).mean * batch.size;
   }
   return sum / windows.length;
 }

@@ -15,13 +15,27 @@ export function integer(least: number, most = Number.MAX_SAFE_INTEGER): (text: s
 }
 
 /** A finite number above (or at) a bound, for commander. */
-export function number({ above, least, below }: { above?: number; least?: number; below?: number }): (text: string) => number {
+export function number({
+  above,
+  least,
+  below,
+}: {
+  above?: number;
+  least?: number;
+  below?: number;
+}): (text: string) => number {
   return (text) => {
     const value = Number(text);
     const inside =
-      (above === undefined || value > above) && (least === undefined || value >= least) && (below === undefined || value < below);
+      (above === undefined || value > above) &&
+      (least === undefined || value >= least) &&
+      (below === undefined || value < below);
     if (text.trim() === '' || !Number.isFinite(value) || !inside) {
-      const bounds = [above !== undefined && `> ${above}`, least !== undefined && `≥ ${least}`, below !== undefined && `< ${below}`];
+      const bounds = [
+        above !== undefined && `> ${above}`,
+        least !== undefined && `≥ ${least}`,
+        below !== undefined && `< ${below}`,
+      ];
       throw new InvalidArgumentError(`Expected a number ${bounds.filter(Boolean).join(' and ')}.`);
     }
     return value;
@@ -31,7 +45,8 @@ export function number({ above, least, below }: { above?: number; least?: number
 /** `a,b,c` → list, for commander. */
 export function list(text: string): string[] {
   const items = text.split(',').map((item) => item.trim());
-  if (items.some((item) => item === '')) throw new InvalidArgumentError('Expected names separated by commas, without gaps.');
+  if (items.some((item) => item === ''))
+    throw new InvalidArgumentError('Expected names separated by commas, without gaps.');
   return items;
 }
 
@@ -54,10 +69,15 @@ export function parseSettings(settings: readonly string[], allowed: readonly str
   const groups: SettingGroups = {};
   for (const setting of settings) {
     const match = /^([A-Za-z][\w-]*)((?:\.[A-Za-z]\w*)+)=(.*)$/s.exec(setting);
-    if (!match) throw new ConfigError(`--set expects GROUP.KEY=VALUE, for example ${allowed[0]}.learningRate=1e-4; got "${setting}".`);
+    if (!match)
+      throw new ConfigError(
+        `--set expects GROUP.KEY=VALUE, for example ${allowed[0]}.learningRate=1e-4; got "${setting}".`,
+      );
     const [, group, path, text] = match;
     if (!allowed.includes(group)) {
-      throw new ConfigError(`--set ${setting}: there is no group "${group}" here. Groups: ${allowed.join(', ')}.`);
+      throw new ConfigError(
+        `--set ${setting}: there is no group "${group}" here. Groups: ${allowed.join(', ')}.`,
+      );
     }
     const keys = path.slice(1).split('.');
     if (keys.some((key) => key === '__proto__' || key === 'constructor' || key === 'prototype')) {

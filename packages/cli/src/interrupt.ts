@@ -14,7 +14,9 @@ export function listenForInterrupt(onFirst: () => void): Interrupt {
   const listen = (name: 'SIGINT' | 'SIGTERM') => (): void => {
     if (came) process.exit(EXIT_CODES[name]);
     came = name;
-    console.error(`\n${name}: stopping after this step and writing a checkpoint; press Ctrl-C again to end at once.`);
+    console.error(
+      `\n${name}: stopping after this step and writing a checkpoint; press Ctrl-C again to end at once.`,
+    );
     onFirst();
   };
   const listeners = { SIGINT: listen('SIGINT'), SIGTERM: listen('SIGTERM') };

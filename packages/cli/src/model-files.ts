@@ -70,7 +70,10 @@ export function readModel(checkpoint: Checkpoint): LoadedModel {
 }
 
 /** The frozen reference of a fine-tuned checkpoint, or undefined when it has none. The caller disposes it. */
-export function readReference(checkpoint: Checkpoint, { description }: LoadedModel): DegradationTransformer | undefined {
+export function readReference(
+  checkpoint: Checkpoint,
+  { description }: LoadedModel,
+): DegradationTransformer | undefined {
   if (!checkpoint.files[REFERENCE]) return undefined;
   const reference = new DegradationTransformer(description.model, 0, false);
   loadWeights(reference, checkpoint, REFERENCE);
@@ -80,14 +83,20 @@ export function readReference(checkpoint: Checkpoint, { description }: LoadedMod
 /** The state of the algorithm that was saved. */
 export function readAlgorithmState(checkpoint: Checkpoint): AlgorithmState {
   const values = readJson(checkpoint, STATE) as Record<string, unknown>;
-  return { arrays: decodeSafetensors(file(checkpoint, OPTIMIZER), `${checkpoint.path}/${OPTIMIZER}`).arrays, values };
+  return {
+    arrays: decodeSafetensors(file(checkpoint, OPTIMIZER), `${checkpoint.path}/${OPTIMIZER}`).arrays,
+    values,
+  };
 }
 
 /** Which checkpoint of a run to read. */
 export type CheckpointChoice = 'latest' | 'best' | number;
 
 /** Opens a run and one of its checkpoints. @throws {CheckpointError} when there is none that is good */
-export function openRun(path: string, choice: CheckpointChoice = 'latest'): { run: RunDirectory; checkpoint: Checkpoint } {
+export function openRun(
+  path: string,
+  choice: CheckpointChoice = 'latest',
+): { run: RunDirectory; checkpoint: Checkpoint } {
   const run = RunDirectory.open(path);
   return { run, checkpoint: new CheckpointStore(run.checkpointFolder).load(choice) };
 }

@@ -23,6 +23,7 @@ export {
   forecastMetrics,
   meanPath,
   quantileOfSorted,
+  sampleQuantile,
   REPORTED_STEPS,
 } from './degradation/metrics.js';
 export type { ForecastMetrics, ForecastSet, MethodMetrics, MetricOptions } from './degradation/metrics.js';

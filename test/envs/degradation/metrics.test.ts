@@ -10,6 +10,7 @@ import {
   pairedBootstrap,
   pairErrors,
   quantileOfSorted,
+  sampleQuantile,
   type DegradationWindow,
 } from '@rollcast/envs';
 
@@ -116,6 +117,10 @@ describe('ensembles', () => {
     expect(quantileOfSorted([0, 10, 20, 30], 0.1)).toBeAllClose(3);
     expect(quantileOfSorted([0, 10, 20, 30], 1)).toBe(30);
     expect(quantileOfSorted([7], 0.9)).toBe(7);
+    // type 6: rank 0.25 · 5 = 1.25 of four samples; below the first rank it is the first sample
+    expect(sampleQuantile([0, 10, 20, 30], 0.25)).toBeAllClose(2.5);
+    expect(sampleQuantile([0, 10, 20, 30], 0.1)).toBe(0);
+    expect(sampleQuantile([7], 0.9)).toBe(7);
   });
 
   // Samples 0 … 10: the 10 % and 90 % quantiles are 1 and 9. Truths 1 and 9.5: one of two covered.
@@ -123,7 +128,10 @@ describe('ensembles', () => {
     const paths = [ramp(11, (i) => [10 - i, (i * 7) % 11])];
     const windows = [windowOf([0], [1, 9.5])];
     const metrics = forecastMetrics(windows, { points: [meanPath(paths[0])], paths }, options);
-    expect(metrics.coverage80).toBe(0.5);
+    // ranks 0.1 · 12 and 0.9 · 12 of 0 … 10: from 0.2 to 9.8
+    expect(metrics.coverage80).toBe(1);
+    const wider = [windowOf([0], [0.1, 9.9])];
+    expect(forecastMetrics(wider, { points: [meanPath(paths[0])], paths }, options).coverage80).toBe(0);
     const sorted = ramp(11, (i) => i);
     expect(metrics.crps).toBeAllClose((crpsOfSorted(sorted, 1) + crpsOfSorted(sorted, 9.5)) / 2);
     expect(metrics.rmse).toBeAllClose(Math.sqrt((4 ** 2 + 4.5 ** 2) / 2)); // mean path: 5, 5

@@ -54,16 +54,18 @@ export function ramp<T>(n: number, at: (i: number) => T): T[] {
 }
 
 /** Token k stands for (the first context value) + k − zero, in whole steps of one; 21 tokens. */
-export function stepTokeniser(contextLength: number, zero = 10): ValueTokeniser<{ origin: number }> {
+export function stepTokeniser(zero = 10): ValueTokeniser<{ origin: number }> {
   const vocabularySize = 21;
   return {
     vocabularySize,
-    contextLength,
     fit: (context) => ({ origin: context[0] }),
     encode: (values, { origin }) =>
       Int32Array.from(values, (v) =>
         Math.min(vocabularySize - 1, Math.max(0, Math.round(v - origin) + zero)),
       ),
+    saturated: (values, { origin }) =>
+      Array.from(values).filter((v) => v - origin < -zero - 0.5 || v - origin > vocabularySize - zero - 0.5)
+        .length,
     decode: (tokens, { origin }) => Float64Array.from(tokens, (token) => origin + token - zero),
   };
 }

@@ -2,7 +2,7 @@ import { backendReports, rollcastVersion, selectBackend } from '@rollcast/core';
 import type { Command } from 'commander';
 import { availableParallelism } from 'node:os';
 
-import { renderText } from '../report/table.js';
+import { renderTextTable } from '../report/table.js';
 
 export function addDoctor(program: Command): void {
   program
@@ -11,7 +11,9 @@ export function addDoctor(program: Command): void {
     .action(async () => {
       const reports = await backendReports();
       const chosen = await selectBackend('auto');
-      console.log(`rollcast ${rollcastVersion()}, Node ${process.version}, ${process.platform} ${process.arch}, ${availableParallelism()} cores\n`);
+      console.log(
+        `rollcast ${rollcastVersion()}, Node ${process.version}, ${process.platform} ${process.arch}, ${availableParallelism()} cores\n`,
+      );
       const table = {
         title: 'Backends, in the order in which --backend auto tries them',
         columns: [{ label: 'backend' }, { label: 'state' }, { label: 'what it is' }, { label: 'detail' }],
@@ -22,6 +24,6 @@ export function addDoctor(program: Command): void {
           detail,
         ]),
       };
-      console.log(renderText(table));
+      console.log(renderTextTable(table));
     });
 }

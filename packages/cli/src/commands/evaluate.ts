@@ -2,14 +2,21 @@ import { ConfigError, resolveOptions, writeFileAtomically, type RunDirectory } f
 import { DegradationEnvironment, RLDataset, dataOptions, type DegradationWindow } from '@rollcast/envs';
 import type { Command } from 'commander';
 
-import { addDataFlags, fileSource, loadSource, loadWindows, parseRecipe, type DataFlags } from '../data-source.js';
+import {
+  addDataFlags,
+  fileSource,
+  loadSource,
+  loadWindows,
+  parseRecipe,
+  type DataFlags,
+} from '../data-source.js';
 import { evaluate, generatedSequences, type Evaluation, type EvaluationWithPaths } from '../evaluation.js';
 import { integer } from '../flags.js';
 import { openRun, readModel, readReference, type CheckpointChoice } from '../model-files.js';
 import { progress } from '../progress.js';
 import { drawCharts, evaluationCharts, evaluationTable, verdict } from '../report/evaluation-report.js';
 import { renderReport, type ReportChart } from '../report/html.js';
-import { renderText } from '../report/table.js';
+import { renderTextTable } from '../report/table.js';
 import { addBackendFlag, startBackend, withLogger } from './shared.js';
 
 interface EvaluateFlags extends DataFlags {
@@ -25,9 +32,15 @@ interface EvaluateFlags extends DataFlags {
 export function addEvaluate(program: Command): void {
   const command = program
     .command('evaluate')
-    .description('Judge a run beside naive lines and its frozen reference, on held-out units or on other data.')
+    .description(
+      'Judge a run beside naive lines and its frozen reference, on held-out units or on other data.',
+    )
     .requiredOption('--run <folder>', 'run to judge')
-    .option('--checkpoint <which>', 'latest, best or the number of an update (default: best of pretrain, latest of train)', checkpointChoice)
+    .option(
+      '--checkpoint <which>',
+      'latest, best or the number of an update (default: best of pretrain, latest of train)',
+      checkpointChoice,
+    )
     .option('--windows-per-unit <count>', 'evenly spaced windows of each unit', integer(1), 40)
     .option('--samples <paths>', 'sampled paths a window', integer(2), 16)
     .option('--seed <number>', 'seed of the sampled paths', integer(0), 0)
@@ -45,7 +58,7 @@ async function runEvaluate(flags: EvaluateFlags): Promise<void> {
   const { run, result, charts } = await evaluateRun(flags);
   const { evaluation } = result;
   if (flags.json) writeFileAtomically(flags.json, `${JSON.stringify(evaluation, null, 2)}\n`);
-  console.log(`\n${renderText(evaluationTable(evaluation))}\n`);
+  console.log(`\n${renderTextTable(evaluationTable(evaluation))}\n`);
   for (const sentence of verdict(evaluation)) console.log(sentence);
   writeReport(run.reportFile, `Evaluation of ${run.path}`, evaluation, charts, [
     `npx rollcast evaluate --run ${flags.run}`,
@@ -67,7 +80,9 @@ export async function evaluateRun(
     const loaded = readModel(checkpoint);
     const { contextLength, horizon } = loaded.description;
     if (dataset.contextLength !== contextLength || dataset.horizon !== horizon) {
-      throw new ConfigError(`The run's model reads ${contextLength} points and forecasts ${horizon}; its data recipe says ${dataset.contextLength} and ${dataset.horizon}.`);
+      throw new ConfigError(
+        `The run's model reads ${contextLength} points and forecasts ${horizon}; its data recipe says ${dataset.contextLength} and ${dataset.horizon}.`,
+      );
     }
     const reference = readReference(checkpoint, loaded);
     if (!reference) logger.info('this run was not fine-tuned: policy and reference are the same model');
@@ -106,7 +121,13 @@ export function writeReport(
   charts: readonly ReportChart[],
   commands: readonly string[],
 ): void {
-  const page = renderReport({ title, summary: verdict(evaluation), tables: [evaluationTable(evaluation)], charts, commands });
+  const page = renderReport({
+    title,
+    summary: verdict(evaluation),
+    tables: [evaluationTable(evaluation)],
+    charts,
+    commands,
+  });
   writeFileAtomically(file, page);
 }
 

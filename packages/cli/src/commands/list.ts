@@ -3,7 +3,7 @@ import { backendNames } from '@rollcast/core';
 import { quantities, simulators } from '@rollcast/envs';
 import type { Command } from 'commander';
 
-import { renderText } from '../report/table.js';
+import { renderTextTable } from '../report/table.js';
 import { knownEnvironments } from './train.js';
 
 export function addList(program: Command): void {
@@ -13,12 +13,31 @@ export function addList(program: Command): void {
     .action(() => {
       const table = (title: string, rows: readonly (readonly [string, string])[]): void => {
         const columns = [{ label: 'name' }, { label: 'what it is' }];
-        console.log(`${renderText({ title, columns, rows })}\n`);
+        console.log(`${renderTextTable({ title, columns, rows })}\n`);
       };
-      table('Algorithms (--algo)', builtInAlgorithms().list().map(([name, { description }]) => [name, description]));
-      table('Environments (--env)', knownEnvironments().list().map(([name, { description }]) => [name, description]));
-      table('Reward quantities (--reward)', Object.entries(quantities).map(([name, { description }]) => [name, description]));
-      table('Simulators (--simulator)', Object.entries(simulators).map(([name, law]) => [name, `${law.description} (${law.source})`]));
-      table('Backends (--backend)', backendNames.map((name) => [name, 'see rollcast doctor']));
+      table(
+        'Algorithms (--algo)',
+        builtInAlgorithms()
+          .list()
+          .map(([name, { description }]) => [name, description]),
+      );
+      table(
+        'Environments (--env)',
+        knownEnvironments()
+          .list()
+          .map(([name, { description }]) => [name, description]),
+      );
+      table(
+        'Reward quantities (--reward)',
+        Object.entries(quantities).map(([name, { description }]) => [name, description]),
+      );
+      table(
+        'Simulators (--simulator)',
+        Object.entries(simulators).map(([name, law]) => [name, `${law.description} (${law.source})`]),
+      );
+      table(
+        'Backends (--backend)',
+        backendNames.map((name) => [name, 'see rollcast doctor']),
+      );
     });
 }

@@ -63,22 +63,42 @@ export function addPretrain(program: Command): void {
     .command('pretrain')
     .description('Teach a new transformer the next token, on data files or on simulated wear.');
   addWindowFlags(addDataFlags(command))
-    .option('--simulator <laws>', `without --data: ${Object.keys(simulators).join(', ')}, or all`, list, ['all'])
+    .option('--simulator <laws>', `without --data: ${Object.keys(simulators).join(', ')}, or all`, list, [
+      'all',
+    ])
     .option('--units <count>', 'without --data: simulated units of each law', integer(2, 100_000), 40)
-    .option('--holdout <share>', 'share of the units that is never trained on', number({ above: 0, below: 1 }), 0.2)
+    .option(
+      '--holdout <share>',
+      'share of the units that is never trained on',
+      number({ above: 0, below: 1 }),
+      0.2,
+    )
     .option('--steps <count>', 'gradient steps', integer(1), pretrainOptions.parse({}).steps)
     .option('--batch-size <windows>', 'windows a step', integer(1), pretrainOptions.parse({}).batchSize)
     .option('--lr <rate>', 'peak learning rate', number({ above: 0 }), pretrainOptions.parse({}).learningRate)
     .option('--seed <number>', 'seed of the split, the weights and the order of the windows', integer(0), 0)
-    .option('--set <group.key=value>', 'any other option of model, tokeniser or pretrain, for example model.layers=2; repeatable', collect, []);
+    .option(
+      '--set <group.key=value>',
+      'any other option of model, tokeniser or pretrain, for example model.layers=2; repeatable',
+      collect,
+      [],
+    );
   addRunFlags(addBackendFlag(command));
   command.action(async (flags: PretrainFlags) => {
     if (flags.resume) {
       const { run } = openRun(flags.out);
-      const resumed = RunDirectory.create(flags.out, { kind: 'pretrain', config: run.config, mode: 'resume' });
+      const resumed = RunDirectory.create(flags.out, {
+        kind: 'pretrain',
+        config: run.config,
+        mode: 'resume',
+      });
       await runPretraining(resumed, flags.backend, true);
     } else {
-      const run = RunDirectory.create(flags.out, { kind: 'pretrain', config: resolvePretrain(flags), mode: runMode(flags) });
+      const run = RunDirectory.create(flags.out, {
+        kind: 'pretrain',
+        config: resolvePretrain(flags),
+        mode: runMode(flags),
+      });
       await runPretraining(run, flags.backend, false);
     }
   });
@@ -102,7 +122,12 @@ function resolvePretrain(flags: PretrainFlags): PretrainRunConfig {
       },
       model: { attentionWindow: contextLength + horizon, ...settings['model'], ...shared },
       tokeniser: { ...settings['tokeniser'], ...shared },
-      pretrain: { steps: flags.steps, batchSize: flags.batchSize, learningRate: flags.lr, ...settings['pretrain'] },
+      pretrain: {
+        steps: flags.steps,
+        batchSize: flags.batchSize,
+        learningRate: flags.lr,
+        ...settings['pretrain'],
+      },
       seed,
     },
     '',
@@ -143,7 +168,11 @@ export async function runPretraining(run: RunDirectory, backend: string, resume:
       while (trainer.stepsDone < steps && !stopped) {
         const stats = trainer.step();
         const done = trainer.stepsDone;
-        const metrics: Record<string, number> = { 'pretrain/crossEntropy': stats.loss, 'pretrain/gradNorm': stats.gradNorm, 'pretrain/learningRate': stats.learningRate };
+        const metrics: Record<string, number> = {
+          'pretrain/crossEntropy': stats.loss,
+          'pretrain/gradNorm': stats.gradNorm,
+          'pretrain/learningRate': stats.learningRate,
+        };
         await new Promise((resolve) => setImmediate(resolve));
         if (done % VALIDATE_EVERY === 0 || done === steps || stopped) {
           const held = crossEntropy(model, validation, validated);
@@ -152,7 +181,10 @@ export async function runPretraining(run: RunDirectory, backend: string, resume:
           best = Math.min(best, held);
         }
         run.appendMetrics({ ...metrics, update: done });
-        bar.tick(done, `cross-entropy ${stats.loss.toFixed(3)} nats, held out ${Number.isFinite(best) ? best.toFixed(3) : '–'}`);
+        bar.tick(
+          done,
+          `cross-entropy ${stats.loss.toFixed(3)} nats, held out ${Number.isFinite(best) ? best.toFixed(3) : '–'}`,
+        );
       }
     } finally {
       bar.done();
@@ -169,7 +201,7 @@ export async function runPretraining(run: RunDirectory, backend: string, resume:
 }
 
 function newModel(config: PretrainRunConfig): LoadedModel {
-  const model = new DegradationTransformer(config.model as DegradationTransformerOptions, config.seed);
+  const model = new DegradationTransformer(config.model, config.seed);
   const { contextLength, horizon } = config.data.windows;
   return {
     model,
@@ -178,13 +210,22 @@ function newModel(config: PretrainRunConfig): LoadedModel {
   };
 }
 
-function describeStart(logger: Logger, { model, tokeniser }: LoadedModel, train: RLDataset, heldOut: RLDataset): void {
+function describeStart(
+  logger: Logger,
+  { model, tokeniser }: LoadedModel,
+  train: RLDataset,
+  heldOut: RLDataset,
+): void {
   const { layers, width, heads } = model.config;
   const { scaling, bins, vocabularySize } = tokeniser.config;
-  logger.info(`data: ${train.units.length} units to train on (${train.length} windows), ${heldOut.units.length} held out (${heldOut.length})`);
+  logger.info(
+    `data: ${train.units.length} units to train on (${train.length} windows), ${heldOut.units.length} held out (${heldOut.length})`,
+  );
   logger.info(`model: ${layers} layers, ${width} wide, ${heads} heads, ${model.parameters.size} parameters`);
   const share = saturationShare(heldOut.evenlySpacedWindows(), tokeniser);
-  logger.info(`tokens: ${vocabularySize} ${bins} bins of ${scaling}; ${(100 * share).toFixed(2)} % of held-out future points saturate`);
+  logger.info(
+    `tokens: ${vocabularySize} ${bins} bins of ${scaling}; ${(100 * share).toFixed(2)} % of held-out future points saturate`,
+  );
 }
 
 /** The windows of a dataset as tokens. */
@@ -193,6 +234,7 @@ function tokenWindows(dataset: RLDataset, tokeniser: Tokeniser): TokenWindows {
     contextLength: dataset.contextLength,
     horizon: dataset.horizon,
     length: dataset.length,
+    draw: (random) => dataset.draw(random),
     tokens: (index) => windowTokens(dataset.window(index), tokeniser),
   };
 }

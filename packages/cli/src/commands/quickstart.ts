@@ -4,7 +4,7 @@ import { rewardOptions } from '@rollcast/envs';
 import type { Command } from 'commander';
 import { join } from 'node:path';
 
-import { renderText } from '../report/table.js';
+import { renderTextTable } from '../report/table.js';
 import { evaluationTable, verdict } from '../report/evaluation-report.js';
 import { evaluateRun, writeReport } from './evaluate.js';
 import { pretrainRunConfig, runPretraining } from './pretrain.js';
@@ -24,24 +24,39 @@ export function addQuickstart(program: Command): void {
   const command = program
     .command('quickstart')
     .description('The main job in small, on simulated cells: pre-train, fine-tune, judge; a few minutes.')
-    .option('--out <folder>', 'where its two runs and the page go; replaced when it exists', 'runs/quickstart');
+    .option(
+      '--out <folder>',
+      'where its two runs and the page go; replaced when it exists',
+      'runs/quickstart',
+    );
   addBackendFlag(command).action(async ({ out, backend }: { out: string; backend: string }) => {
     const pretrainPath = join(out, 'pretrain');
     const trainPath = join(out, 'reinforce');
     const pretrain = quickPretrain();
     console.log('1/3  Pre-training on simulated battery cells with a knee, next token by next token.');
-    await runPretraining(RunDirectory.create(pretrainPath, { kind: 'pretrain', config: pretrain, mode: 'force' }), backend, false);
+    await runPretraining(
+      RunDirectory.create(pretrainPath, { kind: 'pretrain', config: pretrain, mode: 'force' }),
+      backend,
+      false,
+    );
     console.log('\n2/3  Fine-tuning on whole 60-step trajectories with REINFORCE.');
     const train = quickTrain(pretrainPath, pretrain.data);
-    await runTraining(RunDirectory.create(trainPath, { kind: 'train', config: train, mode: 'force' }), train, backend, false);
+    await runTraining(
+      RunDirectory.create(trainPath, { kind: 'train', config: train, mode: 'force' }),
+      train,
+      backend,
+      false,
+    );
     if (process.exitCode) return; // interrupted: what was reached is saved
     console.log('\n3/3  Judging both on cells that neither has seen.');
     const flags = { run: trainPath, windowsPerUnit: QUICK.windowsPerUnit, samples: 16, seed: 0, backend };
     const { result, charts } = await evaluateRun(flags);
-    console.log(`\n${renderText(evaluationTable(result.evaluation))}\n`);
+    console.log(`\n${renderTextTable(evaluationTable(result.evaluation))}\n`);
     for (const sentence of verdict(result.evaluation)) console.log(sentence);
     const page = join(out, 'report.html');
-    writeReport(page, 'Rollcast quick start: simulated battery cells', result.evaluation, charts, ['npm start']);
+    writeReport(page, 'Rollcast quick start: simulated battery cells', result.evaluation, charts, [
+      'npm start',
+    ]);
     console.log(`\nThe table and the plots on one page: ${page}`);
   });
 }
@@ -51,7 +66,12 @@ function quickPretrain() {
   return resolveOptions(
     pretrainRunConfig,
     {
-      data: { source: { simulated: { laws: ['knee'], units: 40, seed: 1 } }, windows: {}, holdoutShare: 0.2, splitSeed: 1 },
+      data: {
+        source: { simulated: { laws: ['knee'], units: 40, seed: 1 } },
+        windows: {},
+        holdoutShare: 0.2,
+        splitSeed: 1,
+      },
       model,
       tokeniser: { vocabularySize: model.vocabularySize },
       pretrain: { steps: QUICK.pretrainSteps, batchSize: QUICK.batchSize, learningRate: 2e-3 },
@@ -68,7 +88,11 @@ function quickTrain(init: string, data: TrainRunConfig['data']): TrainRunConfig 
     environment: 'degradation',
     environmentOptions: resolveOptions(rewardOptions, {}, 'env'),
     algorithm: 'reinforce',
-    algorithmOptions: resolveOptions(builtInAlgorithms().get('reinforce').options, { learningRate: 3e-4 }, 'reinforce') as Record<string, unknown>,
+    algorithmOptions: resolveOptions(
+      builtInAlgorithms().get('reinforce').options,
+      { learningRate: 3e-4 },
+      'reinforce',
+    ) as Record<string, unknown>,
     updates,
     batchSize,
     seed: 1,

@@ -1,4 +1,12 @@
-import { backendNames, closeLogger, createLogger, selectBackend, type Logger, type RunDirectory, type RunMode } from '@rollcast/core';
+import {
+  backendNames,
+  closeLogger,
+  createLogger,
+  selectBackend,
+  type Logger,
+  type RunDirectory,
+  type RunMode,
+} from '@rollcast/core';
 import { Option, type Command } from 'commander';
 
 /** Flags of every command that computes. */

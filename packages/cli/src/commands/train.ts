@@ -14,7 +14,14 @@ import { registerEnvironments, rewardOptions, type SequenceEnvironmentEntry } fr
 import { Option, type Command } from 'commander';
 import { z } from 'zod';
 
-import { addDataFlags, dataRecipe, fileSource, loadWindows, parseRecipe, type DataFlags } from '../data-source.js';
+import {
+  addDataFlags,
+  dataRecipe,
+  fileSource,
+  loadWindows,
+  parseRecipe,
+  type DataFlags,
+} from '../data-source.js';
 import { collect, integer, number, parseSettings } from '../flags.js';
 import { listenForInterrupt } from '../interrupt.js';
 import { checkpointFiles, openRun, readAlgorithmState, readModel, readReference } from '../model-files.js';
@@ -73,8 +80,16 @@ export function addTrain(program: Command): void {
     .option('--batch-size <trajectories>', 'trajectories an update', integer(1), 64)
     .option('--lr <rate>', 'learning rate (default: by algorithm)', number({ above: 0 }))
     .option('--seed <number>', 'seed of contexts, samples and minibatches', integer(0), 0)
-    .option('--reward <expression>', 'what is maximised, of mse, mae, nonMonotonicity, finalError (default: "-mse")')
-    .addOption(new Option('--credit <how>', 'reward at each step, or one for the whole sequence (default: step)').choices(['step', 'sequence']))
+    .option(
+      '--reward <expression>',
+      'what is maximised, of mse, mae, nonMonotonicity, finalError (default: "-mse")',
+    )
+    .addOption(
+      new Option(
+        '--credit <how>',
+        'reward at each step, or one for the whole sequence (default: step)',
+      ).choices(['step', 'sequence']),
+    )
     .addOption(
       new Option('--kl-coef <beta>', 'fixed weight of the KL to the reference (default: 0.2)')
         .argParser(number({ least: 0 }))
@@ -83,12 +98,22 @@ export function addTrain(program: Command): void {
     .option('--kl-target <nats>', 'KL to hold, in nats a token: the weight then adapts', number({ above: 0 }))
     .option('--plot-every <updates>', 'updates between pictures of forecasts', integer(1), 50)
     .option('--checkpoint-every <updates>', 'updates between checkpoints', integer(1), 50)
-    .option('--set <group.key=value>', 'any option of the algorithm or of env, for example ppo.clipRange=0.1; repeatable', collect, []);
+    .option(
+      '--set <group.key=value>',
+      'any option of the algorithm or of env, for example ppo.clipRange=0.1; repeatable',
+      collect,
+      [],
+    );
   addRunFlags(addBackendFlag(addDataFlags(command)));
   command.action(async (flags: TrainFlags, self: Command) => {
     if (flags.resume) {
       const config = resumedConfig(flags, self);
-      await runTraining(RunDirectory.create(flags.out, { kind: 'train', config, mode: 'resume' }), config, flags.backend, true);
+      await runTraining(
+        RunDirectory.create(flags.out, { kind: 'train', config, mode: 'resume' }),
+        config,
+        flags.backend,
+        true,
+      );
     } else {
       const config = resolveTrain(flags);
       const run = RunDirectory.create(flags.out, { kind: 'train', config, mode: runMode(flags) });
@@ -103,7 +128,9 @@ function resolveTrain(flags: TrainFlags): TrainRunConfig {
   environments.get(flags.env);
   const { options: algorithmSchema } = builtInAlgorithms().get(flags.algo);
   if (!flags.init) {
-    throw new ConfigError('--init RUN is needed: the run folder of the pre-trained model. Make one with rollcast pretrain --out runs/pre.');
+    throw new ConfigError(
+      '--init RUN is needed: the run folder of the pre-trained model. Make one with rollcast pretrain --out runs/pre.',
+    );
   }
   const settings = parseSettings(flags.set, [flags.algo, 'env']);
   const { run, checkpoint } = openRun(flags.init, 'best');
@@ -140,13 +167,23 @@ function resolveTrain(flags: TrainFlags): TrainRunConfig {
     seed: flags.seed,
     plotEvery: flags.plotEvery,
     checkpointEvery: flags.checkpointEvery,
-    data: files ? { ...recipe, source: { files: resolveOptions(dataRecipe.shape.source.options[0].shape.files, files, 'data') } } : recipe,
+    data: files
+      ? {
+          ...recipe,
+          source: { files: resolveOptions(dataRecipe.shape.source.options[0].shape.files, files, 'data') },
+        }
+      : recipe,
   };
   const loaded = readModel(checkpoint);
   const { train } = loadWindows(config.data);
-  environments.get(config.environment).create({ dataset: train, tokeniser: loaded.tokeniser }, environmentOptions);
+  environments
+    .get(config.environment)
+    .create({ dataset: train, tokeniser: loaded.tokeniser }, environmentOptions);
   const { updates, batchSize, seed } = config;
-  builtInAlgorithms().get(config.algorithm).create(loaded.model, algorithmOptions, { updates, batchSize, seed }).dispose();
+  builtInAlgorithms()
+    .get(config.algorithm)
+    .create(loaded.model, algorithmOptions, { updates, batchSize, seed })
+    .dispose();
   loaded.model.dispose();
   return config;
 }
@@ -155,10 +192,14 @@ function resolveTrain(flags: TrainFlags): TrainRunConfig {
 function resumedConfig(flags: TrainFlags, command: Command): TrainRunConfig {
   const allowed = ['out', 'resume', 'updates', 'backend'];
   const other = command.options.find(
-    (option) => command.getOptionValueSource(option.attributeName()) === 'cli' && !allowed.includes(option.attributeName()),
+    (option) =>
+      command.getOptionValueSource(option.attributeName()) === 'cli' &&
+      !allowed.includes(option.attributeName()),
   );
   if (other) {
-    throw new ConfigError(`${other.long} cannot be changed by --resume: a resumed run keeps its configuration. Only --updates and --backend may be given.`);
+    throw new ConfigError(
+      `${other.long} cannot be changed by --resume: a resumed run keeps its configuration. Only --updates and --backend may be given.`,
+    );
   }
   const { run } = openRun(flags.out);
   const config = resolveOptions(trainRunConfig, run.config, '');
@@ -166,16 +207,32 @@ function resumedConfig(flags: TrainFlags, command: Command): TrainRunConfig {
 }
 
 /** Fine-tunes into a run folder that exists. */
-export async function runTraining(run: RunDirectory, config: TrainRunConfig, backend: string, resume: boolean): Promise<void> {
+export async function runTraining(
+  run: RunDirectory,
+  config: TrainRunConfig,
+  backend: string,
+  resume: boolean,
+): Promise<void> {
   await withLogger(run, async (logger) => {
     await startBackend(backend, logger);
     const store = new CheckpointStore(run.checkpointFolder);
     const checkpoint = resume ? store.load('latest') : openRun(config.init, 'best').checkpoint;
     const loaded = readModel(checkpoint);
-    const referencePolicy = resume ? readReference(checkpoint, loaded)! : loaded.model.clone({ trainable: false });
+    const referencePolicy = resume
+      ? readReference(checkpoint, loaded)!
+      : loaded.model.clone({ trainable: false });
     const { train, notes } = loadWindows(config.data);
     for (const note of notes) logger.info(note);
-    const { environmentOptions, algorithm, algorithmOptions, updates, batchSize, seed, plotEvery, checkpointEvery } = config;
+    const {
+      environmentOptions,
+      algorithm,
+      algorithmOptions,
+      updates,
+      batchSize,
+      seed,
+      plotEvery,
+      checkpointEvery,
+    } = config;
     const environment = knownEnvironments()
       .get(config.environment)
       .create({ dataset: train, tokeniser: loaded.tokeniser }, environmentOptions);
@@ -193,14 +250,23 @@ export async function runTraining(run: RunDirectory, config: TrainRunConfig, bac
         referencePolicy,
         environment,
         random: new RandomStream(seed, 'plots'),
-        history: run.readMetrics().map((record) => ({ update: record.update, meanReward: record['reward/mean'], kl: record['kl/exactPerToken'] })),
+        history: run
+          .readMetrics()
+          .map((record) => ({
+            update: record.update,
+            meanReward: record['reward/mean'],
+            kl: record['kl/exactPerToken'],
+          })),
       }),
       {
         onUpdateEnd({ update, metrics }) {
           rewards.push(metrics['reward/mean']);
           const recent = rewards.slice(-10);
           const mean = recent.reduce((a, b) => a + b, 0) / recent.length;
-          bar.tick(update, `reward ${mean.toPrecision(3)}, KL ${metrics['kl/exactPerToken'].toPrecision(2)} nats/token`);
+          bar.tick(
+            update,
+            `reward ${mean.toPrecision(3)}, KL ${metrics['kl/exactPerToken'].toPrecision(2)} nats/token`,
+          );
           if (update % checkpointEvery === 0) save(update);
         },
         onTrainingEnd({ update }) {

@@ -1,6 +1,12 @@
 /** How an evaluation is told: the table, the sentences that say whether fine-tuning helped, the pictures. */
 import { errorByHorizonChart, forecastChart, renderSvg, writeChart, type Chart } from '@rollcast/core';
-import { meanPath, orient, type BootstrapResult, type DegradationWindow, type SeriesSet } from '@rollcast/envs';
+import {
+  meanPath,
+  orient,
+  type BootstrapResult,
+  type DegradationWindow,
+  type SeriesSet,
+} from '@rollcast/envs';
 
 import type { Evaluation, EvaluationWithPaths } from '../evaluation.js';
 import type { ReportChart } from './html.js';
@@ -58,7 +64,8 @@ export function verdict({ methods, change, bestNaive }: Evaluation): string[] {
     const certainty = high < 0 ? 'a gain' : low > 0 ? 'a loss' : 'not distinguishable from no change';
     return `${what}: mean squared error ${percent(result.change)} [${percent(low)}, ${percent(high)}] from reference to policy (95 %, paired bootstrap over ${result.units} units): ${certainty}.`;
   };
-  const pair = (a: number, b: number, digits: number): string => `${a.toPrecision(digits)} → ${b.toPrecision(digits)}`;
+  const pair = (a: number, b: number, digits: number): string =>
+    `${a.toPrecision(digits)} → ${b.toPrecision(digits)}`;
   return [
     told('One sampled path', change.sample),
     told('Mean of the samples', change.mean),
@@ -121,10 +128,10 @@ export function evaluationCharts(
         title: 'Error by horizon',
         yLabel: `RMSE, ${set.valueLabel}`,
         methods: [
-          { name: 'reference, one sample', rmse: errorByStep(reference.sampled) },
-          { name: 'policy, one sample', rmse: errorByStep(policy.sampled) },
-          { name: 'reference, mean of samples', rmse: errorByStep(means(reference)) },
-          { name: 'policy, mean of samples', rmse: errorByStep(means(policy)) },
+          { name: 'reference, one sample', errors: errorByStep(reference.sampled) },
+          { name: 'policy, one sample', errors: errorByStep(policy.sampled) },
+          { name: 'reference, mean of samples', errors: errorByStep(means(reference)) },
+          { name: 'policy, mean of samples', errors: errorByStep(means(policy)) },
         ],
       }),
     },

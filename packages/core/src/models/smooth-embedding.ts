@@ -1,9 +1,9 @@
 import type { RandomStream } from '../random.js';
 
-/** Standard deviation of the entries; the usual one of tied embeddings (Radford et al. 2019). */
-const STANDARD_DEVIATION = 0.1;
+/** Standard deviation of the entries. */
+const STANDARD_DEVIATION = 0.05;
 /** Width of the smoothing kernel as a share of the vocabulary. */
-const KERNEL_SHARE = 1 / 64;
+const KERNEL_SHARE = 1 / 32;
 
 /**
  * Initial embedding of tokens that stand on a line: white noise smoothed along the bins by a Gaussian, rescaled. Neighbours

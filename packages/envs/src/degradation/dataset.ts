@@ -1,7 +1,7 @@
 /**
  * Windows for training on whole trajectories: a context of W points and the whole future of L points.
  */
-import { ConfigError, DataError, resolveOptions } from '@rollcast/core';
+import { ConfigError, DataError, resolveOptions, type RandomStream } from '@rollcast/core';
 import { z } from 'zod';
 
 import { listSkipped, type SeriesSet, type SkippedUnit, type UnitSeries } from './series.js';
@@ -100,6 +100,12 @@ export class RLDataset {
       else high = middle - 1;
     }
     return this.windowAt(low, (i - this.offsets[low]) * this.stride);
+  }
+
+  /** The index of a random window: a unit, all equally likely, then one of its windows. */
+  draw(random: RandomStream): number {
+    const unit = random.integer(this.units.length);
+    return this.offsets[unit] + random.integer(this.offsets[unit + 1] - this.offsets[unit]);
   }
 
   /**

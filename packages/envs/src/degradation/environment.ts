@@ -38,28 +38,24 @@ export class DegradationEnvironment<Scaling = unknown> implements SequenceEnviro
   private readonly scorer: Reward;
 
   /**
-   * @throws {ConfigError} when the tokeniser was made for another context length, or the reward options are wrong
+   * @throws {ConfigError} when the reward options are wrong
    */
   constructor(
     readonly dataset: RLDataset,
     readonly tokeniser: ValueTokeniser<Scaling>,
     options: RewardOptions = {},
   ) {
-    if (tokeniser.contextLength !== dataset.contextLength)
-      throw new ConfigError(
-        `the tokeniser is made for a context of ${tokeniser.contextLength} points; the dataset has ${dataset.contextLength}. Use the same context length.`,
-      );
     this.vocabularySize = tokeniser.vocabularySize;
     this.contextLength = dataset.contextLength;
     this.horizon = dataset.horizon;
     this.scorer = createReward(options, dataset.set.sign);
   }
 
-  /** Draws uniformly over all windows: without replacement, unless B exceeds their number. */
+  /** Draws a unit, then one of its windows: long-lived units do not count for more. */
   sample(batchSize: number, random: RandomStream): DegradationBatch<Scaling> {
     if (!Number.isInteger(batchSize) || batchSize < 1)
       throw new ConfigError(`batchSize must be an integer ≥ 1; got ${batchSize}.`);
-    const drawn = drawIndices(this.dataset.length, batchSize, random);
+    const drawn = Array.from({ length: batchSize }, () => this.dataset.draw(random));
     return this.batch(drawn.map((i) => this.dataset.window(i)));
   }
 
@@ -131,16 +127,4 @@ export class DegradationEnvironment<Scaling = unknown> implements SequenceEnviro
     if (bad !== undefined)
       throw new EnvironmentError(`token ${bad} is outside the vocabulary of ${this.vocabularySize}.`);
   }
-}
-
-/** n indices below `total`: distinct (the head of a Fisher–Yates shuffle) while n ≤ total, independent beyond. */
-function drawIndices(total: number, n: number, random: RandomStream): number[] {
-  if (n > total) return Array.from({ length: n }, () => random.integer(total));
-  const moved = new Map<number, number>();
-  return Array.from({ length: n }, (_, i) => {
-    const j = i + random.integer(total - i);
-    const drawn = moved.get(j) ?? j;
-    moved.set(j, moved.get(i) ?? i);
-    return drawn;
-  });
 }

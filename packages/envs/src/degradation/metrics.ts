@@ -32,7 +32,7 @@ export interface ForecastMetrics {
   wrongWayShare: number;
   /** Mean continuous ranked probability score of the paths; the MAE for a point forecast. */
   crps: number;
-  /** Share of truths between the 10 % and the 90 % quantile of the paths; null for a point forecast. */
+  /** Share of truths between the 10 % and the 90 % quantile of the paths (`sampleQuantile`); null for a point forecast. */
   coverage80: number | null;
   /** KL to the frozen reference in nats a token; null where it has no meaning. */
   klPerToken: number | null;
@@ -149,6 +149,19 @@ export function quantileOfSorted(sorted: ArrayLike<number>, p: number): number {
   return sorted[below] + (position - below) * (sorted[above] - sorted[below]);
 }
 
+/**
+ * Quantile of the distribution that M samples come from, at rank p (M + 1) (Hyndman and Fan 1996, type 6): the next draw
+ * falls below it with probability p, so that the coverage of calibrated samples is not understated, as it is by type 7
+ * (16 samples, 80 %: at most 12/17 of the truths).
+ *
+ * @param sorted - [M] samples in rising order
+ * @param p - in [0, 1]
+ */
+export function sampleQuantile(sorted: ArrayLike<number>, p: number): number {
+  const rank = Math.min(sorted.length, Math.max(1, p * (sorted.length + 1)));
+  return quantileOfSorted(sorted, sorted.length === 1 ? 0 : (rank - 1) / (sorted.length - 1));
+}
+
 /** The mean of sampled paths, [M][L] → [L]. */
 export function meanPath(paths: readonly ArrayLike<number>[]): Float64Array {
   return Float64Array.from(paths[0], (_, t) => paths.reduce((sum, path) => sum + path[t], 0) / paths.length);
@@ -167,7 +180,7 @@ function ensembleScores(
       for (let m = 0; m < sample.length; m++) sample[m] = paths[w][m][t];
       sample.sort();
       crps += crpsOfSorted(sample, future[t]);
-      if (future[t] >= quantileOfSorted(sample, 0.1) && future[t] <= quantileOfSorted(sample, 0.9)) covered++;
+      if (future[t] >= sampleQuantile(sample, 0.1) && future[t] <= sampleQuantile(sample, 0.9)) covered++;
     }
   });
   const steps = windows.length * horizon;

@@ -25,27 +25,15 @@ export function windowTokens<Scaling>(
 }
 
 /**
- * Share of future points that lie beyond what the tokeniser can express: coded as the first or the last token, and
- * farther outside its value than half the distance to the neighbouring token's.
+ * Share of future points that lie beyond what the tokeniser can express.
  *
  * @returns in [0, 1]; large values call for another scaling or a wider range of bins
  */
 export function saturationShare<Scaling>(data: Windows, tokeniser: ValueTokeniser<Scaling>): number {
-  const last = tokeniser.vocabularySize - 1;
   let saturated = 0;
   let points = 0;
   for (const { context, future } of eachWindow(data)) {
-    const scaling = tokeniser.fit(context);
-    const first = context.length;
-    const tokens = tokeniser.encode(future, scaling, first);
-    for (let t = 0; t < future.length; t++) {
-      if (tokens[t] !== 0 && tokens[t] !== last) continue;
-      const inward = tokens[t] === 0 ? Math.min(1, last) : last - 1;
-      const [edge] = tokeniser.decode([tokens[t]], scaling, first + t);
-      const [neighbour] = tokeniser.decode([inward], scaling, first + t);
-      const outside = (future[t] - edge) * Math.sign(edge - neighbour);
-      if (outside > (Math.abs(edge - neighbour) / 2) * (1 + 1e-9)) saturated++;
-    }
+    saturated += tokeniser.saturated(future, tokeniser.fit(context), context.length);
     points += future.length;
   }
   return points === 0 ? 0 : saturated / points;

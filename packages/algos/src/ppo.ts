@@ -9,7 +9,6 @@
  */
 import {
   Adam,
-  CheckpointError,
   ConfigError,
   RandomStream,
   clippedSurrogateLoss,
@@ -109,8 +108,8 @@ export class PPO implements Algorithm {
         `ppo.minibatchSize must divide the batch (${budget.batchSize} trajectories); got ${minibatchSize}. Try ${divisors.slice(-3).join(', ')}.`,
       );
     }
-    this.optimizer = new Adam(policy.parameters, { epsilon: this.options.adamEpsilon });
     this.klControl = new KlControl(this.options.klControl, budget.updates * budget.batchSize);
+    this.optimizer = new Adam(policy.parameters, { epsilon: this.options.adamEpsilon });
   }
 
   /** Several epochs of minibatch steps from one rollout. */
@@ -161,13 +160,9 @@ export class PPO implements Algorithm {
   }
 
   restore(state: AlgorithmState): void {
-    const values = ppoState.safeParse(unpackState(this.optimizer, state));
-    if (!values.success)
-      throw new CheckpointError(
-        'The checkpoint was not written by PPO; continue it with the algorithm that wrote it.',
-      );
-    this.updatesDone = values.data.updatesDone;
-    this.klControl.controller.restore(values.data.klCoef);
+    const values = unpackState(this.optimizer, state, ppoState, 'PPO');
+    this.updatesDone = values.updatesDone;
+    this.klControl.controller.restore(values.klCoef);
   }
 
   dispose(): void {

@@ -34,8 +34,16 @@ export const toBeAllClose: MatcherFunction<
   };
 };
 
+/** A tensor of exactly this shape. */
+export const toHaveShape: MatcherFunction<[expected: unknown]> = function (received, expected) {
+  const got = (received as { shape: number[] }).shape.join(', ');
+  const want = (expected as number[]).join(', ');
+  return { pass: got === want, message: () => `expected the shape [${want}], got [${got}]` };
+};
+
 declare module 'expect' {
   interface Matchers<R> {
     toBeAllClose(expected: Numbers, tolerance?: { atol?: number; rtol?: number }): R;
+    toHaveShape(expected: number[]): R;
   }
 }

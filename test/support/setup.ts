@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals';
 
-import { toBeAllClose } from './matchers.js';
+import { toBeAllClose, toHaveShape } from './matchers.js';
 
-expect.extend({ toBeAllClose });
+expect.extend({ toBeAllClose, toHaveShape });

@@ -63,6 +63,7 @@ export class KlControl {
   /**
    * @param totalEpisodes - trajectories of the whole run, from which the adaptive horizon is derived
    * @throws {ConfigError} when k1 is asked for in the loss (its expected gradient is zero), or `adaptive` has no target
+   *   or starts at 0
    */
   constructor(
     readonly options: ResolvedKlControlOptions,
@@ -77,6 +78,11 @@ export class KlControl {
     if (kind === 'adaptive' && target === undefined) {
       throw new ConfigError(
         'klControl.target must be given in nats a token when kind is "adaptive"; try 0.05.',
+      );
+    }
+    if (kind === 'adaptive' && coefficient === 0) {
+      throw new ConfigError(
+        'klControl.coefficient must be > 0 when kind is "adaptive": the controller multiplies it, and 0 stays 0.',
       );
     }
     this.controller =

@@ -36,14 +36,29 @@ export function packState(optimizer: Adam, values: Record<string, unknown>): Alg
   return { arrays: moments, values: { ...values, powers } };
 }
 
+const adamPowers = z.object({ beta1: z.number(), beta2: z.number() });
+
 /**
  * The reverse of `packState`.
  *
- * @throws {CheckpointError} when the powers are missing or the moments do not fit
+ * @param schema - the numbers that the algorithm saved, its name among them
+ * @param writer - what wrote such a state, for the message
+ * @throws {CheckpointError} when another algorithm wrote the state or the moments do not fit; nothing is changed then
  */
-export function unpackState(optimizer: Adam, state: AlgorithmState): Readonly<Record<string, unknown>> {
-  const powers = z.object({ beta1: z.number(), beta2: z.number() }).safeParse(state.values['powers']);
+export function unpackState<S extends z.ZodType>(
+  optimizer: Adam,
+  state: AlgorithmState,
+  schema: S,
+  writer: string,
+): z.output<S> {
+  const values = schema.safeParse(state.values);
+  if (!values.success) {
+    throw new CheckpointError(
+      `The checkpoint was not written by ${writer}; continue it with the algorithm that wrote it.`,
+    );
+  }
+  const powers = adamPowers.safeParse(state.values['powers']);
   if (!powers.success) throw new CheckpointError("The checkpoint's algorithm state has no powers of Adam.");
   optimizer.restore({ moments: state.arrays, powers: powers.data });
-  return state.values;
+  return values.data;
 }

@@ -9,7 +9,6 @@
  */
 import {
   Adam,
-  CheckpointError,
   ConfigError,
   RandomStream,
   clippedSurrogateLoss,
@@ -122,8 +121,8 @@ export class PPO implements Algorithm {
         `ppo.minibatchSize must divide the batch (${budget.batchSize} trajectories); got ${minibatchSize}. Try ${divisors.slice(-3).join(', ')}.`,
       );
     }
-    this.optimizer = new Adam(policy.parameters, { epsilon: this.options.adamEpsilon });
     this.klControl = new KlControl(this.options.klControl, budget.updates * budget.batchSize);
+    this.optimizer = new Adam(policy.parameters, { epsilon: this.options.adamEpsilon });
   }
 
   /** Several epochs of minibatch steps from one rollout. */
@@ -175,14 +174,10 @@ export class PPO implements Algorithm {
   }
 
   restore(state: AlgorithmState): void {
-    const values = ppoState.safeParse(unpackState(this.optimizer, state));
-    if (!values.success)
-      throw new CheckpointError(
-        'The checkpoint was not written by PPO; continue it with the algorithm that wrote it.',
-      );
-    this.updatesDone = values.data.updatesDone;
-    this.klControl.controller.restore(values.data.klCoef);
-    this.returnScale = values.data.returnScale ?? undefined;
+    const values = unpackState(this.optimizer, state, ppoState, 'PPO');
+    this.updatesDone = values.updatesDone;
+    this.klControl.controller.restore(values.klCoef);
+    this.returnScale = values.returnScale ?? undefined;
   }
 
   dispose(): void {

@@ -105,13 +105,15 @@ export class Pretrainer {
 
   /** @throws {CheckpointError} when the state does not fit the model */
   restore(state: AlgorithmState): void {
-    this.done = z.object({ stepsDone: z.int().min(0) }).parse(unpackState(this.optimizer, state)).stepsDone;
+    this.done = unpackState(this.optimizer, state, pretrainState, 'pre-training').stepsDone;
   }
 
   dispose(): void {
     this.optimizer.dispose();
   }
 }
+
+const pretrainState = z.object({ algorithm: z.literal('pretrain'), stepsDone: z.int().min(0) });
 
 /**
  * Teacher-forced cross-entropy of given windows, in nats a token. Leaves no tensor behind.

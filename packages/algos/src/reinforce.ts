@@ -10,7 +10,6 @@
  */
 import {
   Adam,
-  CheckpointError,
   entropy,
   gradientStep,
   maskedMean,
@@ -90,8 +89,8 @@ export class Reinforce implements Algorithm {
     private readonly budget: RunBudget,
   ) {
     this.options = resolveOptions(reinforceOptions, options, 'reinforce');
-    this.optimizer = new Adam(policy.parameters, { epsilon: this.options.adamEpsilon });
     this.klControl = new KlControl(this.options.klControl, budget.updates * budget.batchSize);
+    this.optimizer = new Adam(policy.parameters, { epsilon: this.options.adamEpsilon });
   }
 
   /** One gradient step from one rollout. */
@@ -131,14 +130,10 @@ export class Reinforce implements Algorithm {
   }
 
   restore(state: AlgorithmState): void {
-    const values = reinforceState.safeParse(unpackState(this.optimizer, state));
-    if (!values.success)
-      throw new CheckpointError(
-        'The checkpoint was not written by REINFORCE; continue it with the algorithm that wrote it.',
-      );
-    this.updatesDone = values.data.updatesDone;
-    this.klControl.controller.restore(values.data.klCoef);
-    this.baseline = values.data.baseline ? Float32Array.from(values.data.baseline) : undefined;
+    const values = unpackState(this.optimizer, state, reinforceState, 'REINFORCE');
+    this.updatesDone = values.updatesDone;
+    this.klControl.controller.restore(values.klCoef);
+    this.baseline = values.baseline ? Float32Array.from(values.baseline) : undefined;
   }
 
   dispose(): void {

@@ -16,7 +16,7 @@ export interface PolicyScores {
 export interface Generation {
   /** [B, L] token ids, row by row. */
   readonly tokens: Int32Array;
-  /** [B, L] log-probabilities of those tokens, in nats, at temperature 1. */
+  /** [B, L] log-probabilities of those tokens, in nats, at the policy's own temperature. */
   readonly logProbs: Float32Array;
   /** [B, L] values of the states before each token. */
   readonly values: Float32Array;

@@ -74,15 +74,19 @@ function installed(name: string): string | undefined {
   }
 }
 
+/** Native packages fetch libtensorflow in an install script, which the repository's own settings do not run. */
+function installCommand({ package: name }: BackendSpec): string {
+  return `npm install --ignore-scripts=false ${name}@${tf.version_core}`;
+}
+
 async function tryBackend(spec: BackendSpec): Promise<string | undefined> {
-  if (installed(spec.package) === undefined)
-    return `not installed; npm install ${spec.package}@${tf.version_core}`;
+  if (installed(spec.package) === undefined) return `is not installed; ${installCommand(spec)}`;
   try {
     await spec.load();
     if (await tf.setBackend(spec.tfjsName)) return undefined;
     return `its package loads but tfjs could not start it`;
   } catch (error) {
-    return `does not load: ${(error as Error).message.split('\n')[0]}; reinstall it with npm install --ignore-scripts=false ${spec.package}@${tf.version_core}`;
+    return `does not load: ${(error as Error).message.split('\n')[0]}; reinstall it: ${installCommand(spec)}`;
   }
 }
 

@@ -6,7 +6,6 @@ import {
   degradationTransformerOptions,
   resolveOptions,
   tokeniserOptions,
-  type DegradationTransformerOptions,
   type Logger,
 } from '@rollcast/core';
 import { Pretrainer, crossEntropy, pretrainOptions, type TokenWindows } from '@rollcast/algos';

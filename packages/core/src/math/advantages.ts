@@ -25,6 +25,7 @@ function checkShapes(data: RewardSteps, values?: ArrayLike<number>): void {
     rewards: data.rewards,
     terminated: data.terminated,
     truncated: data.truncated,
+    bootstrapValues: data.bootstrapValues,
     mask: data.mask,
     values,
   };
@@ -124,9 +125,15 @@ export function maskedMoments(x: ArrayLike<number>, mask: ArrayLike<number>): { 
 /**
  * Standardised over the real steps: (A − mean) / (std + 1e-8), 0 on padding.
  *
- * @throws {ShapeError} with fewer than two real steps, whose standard deviation would mean nothing
+ * @throws {ShapeError} with fewer than two real steps, whose standard deviation would mean nothing, or when the two
+ *   differ in length
  */
 export function normaliseAdvantages(advantages: ArrayLike<number>, mask: ArrayLike<number>): Float32Array {
+  if (advantages.length !== mask.length) {
+    throw new ShapeError(
+      `Advantages and mask must be equally long; got ${advantages.length} and ${mask.length}.`,
+    );
+  }
   let real = 0;
   for (let i = 0; i < mask.length; i++) real += mask[i] ? 1 : 0;
   if (real < 2) throw new ShapeError(`Advantages can be normalised over two steps or more; got ${real}.`);

@@ -7,7 +7,9 @@
  * The value of an estimator is not its gradient. In the *reward*, k1 gives the policy gradient of the reverse KL. In the
  * *loss*, the exact KL is right, k2 is right on-policy, k3 is biased and k1 has zero expected gradient.
  */
+import { ShapeError } from '../errors.js';
 import { tf } from '../tf.js';
+import { sameShape } from './shapes.js';
 
 export const klEstimators = ['exact', 'k1', 'k2', 'k3'] as const;
 export type KlEstimator = (typeof klEstimators)[number];
@@ -32,12 +34,14 @@ export function sampledKl(estimator: SampledKlEstimator, logProb: number, refere
  * @param logProbs - any shape, gradients flow through it
  * @param referenceLogProbs - the same shape, constant
  * @returns the same shape, in nats; the caller disposes it
+ * @throws {ShapeError} when the two differ in shape
  */
 export function sampledKlTensor(
   estimator: SampledKlEstimator,
   logProbs: tf.Tensor,
   referenceLogProbs: tf.Tensor,
 ): tf.Tensor {
+  sameShape('sampledKlTensor', { logProbs, referenceLogProbs });
   return tf.tidy(() => {
     const logRatio = tf.sub(logProbs, referenceLogProbs);
     switch (estimator) {
@@ -57,8 +61,10 @@ export function sampledKlTensor(
  * @param logDistribution - [B, T, V] log π, gradients flow through it
  * @param referenceLogDistribution - [B, T, V] log π_ref, constant
  * @returns [B, T] in nats; the caller disposes it
+ * @throws {ShapeError} when the two differ in shape
  */
 export function exactKl(logDistribution: tf.Tensor3D, referenceLogDistribution: tf.Tensor3D): tf.Tensor2D {
+  sameShape('exactKl', { logDistribution, referenceLogDistribution });
   return tf.tidy(() =>
     tf.sum(tf.mul(tf.exp(logDistribution), tf.sub(logDistribution, referenceLogDistribution)), 2),
   );
@@ -70,12 +76,18 @@ export function exactKl(logDistribution: tf.Tensor3D, referenceLogDistribution: 
  * @param logDistribution - [N, V], row by row
  * @param referenceLogDistribution - [N, V], row by row
  * @returns [N] in nats
+ * @throws {ShapeError} when the two differ in length
  */
 export function exactKlOnHost(
   logDistribution: ArrayLike<number>,
   referenceLogDistribution: ArrayLike<number>,
   vocabulary: number,
 ): Float32Array {
+  if (logDistribution.length !== referenceLogDistribution.length) {
+    throw new ShapeError(
+      `exactKlOnHost needs two distributions of one size; got ${logDistribution.length} and ${referenceLogDistribution.length} numbers.`,
+    );
+  }
   const kl = new Float32Array(logDistribution.length / vocabulary);
   for (let n = 0; n < kl.length; n++) {
     let sum = 0;

@@ -1,14 +1,6 @@
 /** Losses of policy-gradient methods as pure functions of tensors. Shapes: B trajectories, T steps. */
-import { ShapeError } from '../errors.js';
 import { tf } from '../tf.js';
-
-function sameShape(name: string, tensors: Record<string, tf.Tensor>): void {
-  const shapes = Object.entries(tensors).map(([key, tensor]) => `${key} [${tensor.shape.join(', ')}]`);
-  const first = Object.values(tensors)[0].shape.join();
-  if (Object.values(tensors).some((tensor) => tensor.shape.join() !== first)) {
-    throw new ShapeError(`${name} needs tensors of one shape; got ${shapes.join(', ')}.`);
-  }
-}
+import { sameShape } from './shapes.js';
 
 /**
  * Mean over the real steps: Σ x·m / Σ m.

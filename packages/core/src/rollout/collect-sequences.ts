@@ -22,12 +22,14 @@ export interface CollectOptions {
  * Samples contexts, lets the policy continue them, asks the environment for rewards and the reference for its scores.
  * Leaves no tensor behind.
  *
- * @throws {EnvironmentError} when a reward is of the wrong size or not finite
+ * @throws {EnvironmentError} when the contexts do not fit the policy, or a reward or component is of the wrong size or
+ *   not finite
  */
 export function collectSequences(options: CollectOptions): { rollout: Rollout; batch: SequenceBatch } {
   const { environment, policy, referencePolicy, batchSize, seed, update } = options;
   const { horizon, contextLength } = environment;
   const batch = environment.sample(batchSize, new RandomStream(seed, `rollout/contexts/${update}`));
+  checkContexts(environment, batch, batchSize, policy.vocabularySize);
   const generation = policy.generate({
     contextTokens: batch.contextTokens,
     batchSize,
@@ -36,6 +38,15 @@ export function collectSequences(options: CollectOptions): { rollout: Rollout; b
     withDistribution: referencePolicy !== undefined,
   });
   const { reward, components } = environment.reward(batch, generation.tokens);
+  checkNumbers(`The reward of the environment "${environment.name}"`, reward, batchSize, horizon);
+  for (const [name, numbers] of Object.entries(components)) {
+    checkNumbers(
+      `The component "${name}" of the environment "${environment.name}"`,
+      numbers,
+      batchSize,
+      horizon,
+    );
+  }
   const terminated = new Uint8Array(batchSize * horizon);
   for (let b = 0; b < batchSize; b++) terminated[(b + 1) * horizon - 1] = 1;
   const rollout: Rollout = {
@@ -44,7 +55,7 @@ export function collectSequences(options: CollectOptions): { rollout: Rollout; b
     actions: generation.tokens,
     logProbs: generation.logProbs,
     values: generation.values,
-    rewards: rewardPerStep(reward, batchSize, horizon, environment.name),
+    rewards: rewardPerStep(reward, batchSize, horizon),
     components,
     terminated,
     truncated: new Uint8Array(batchSize * horizon),
@@ -64,19 +75,45 @@ export function collectSequences(options: CollectOptions): { rollout: Rollout; b
   return { rollout, batch };
 }
 
-/** A reward of one number a sequence sits on the last step; [B] or [B, L] → [B, L]. */
-function rewardPerStep(reward: Float32Array, batchSize: number, horizon: number, name: string): Float32Array {
-  if (reward.length !== batchSize && reward.length !== batchSize * horizon) {
+/** A token that the embedding does not know would be read as nothing at all; so would a batch cut into other rows. */
+function checkContexts(
+  { name, vocabularySize, contextLength }: SequenceEnvironment,
+  { size, contextTokens }: SequenceBatch,
+  batchSize: number,
+  policyVocabulary: number,
+): void {
+  if (vocabularySize !== policyVocabulary) {
     throw new EnvironmentError(
-      `The environment "${name}" must return one reward a sequence (${batchSize}) or one a step (${batchSize * horizon}); got ${reward.length}.`,
+      `The environment "${name}" speaks ${vocabularySize} tokens and the policy ${policyVocabulary}; give both one tokeniser.`,
     );
   }
-  const wrong = reward.findIndex((r) => !Number.isFinite(r));
+  if (size !== batchSize || contextTokens.length !== batchSize * contextLength) {
+    throw new EnvironmentError(
+      `The environment "${name}" must sample ${batchSize} contexts of ${contextLength} tokens; got ${size} contexts and ${contextTokens.length} tokens in all.`,
+    );
+  }
+  const wrong = contextTokens.findIndex((token) => token < 0 || token >= vocabularySize);
   if (wrong >= 0) {
     throw new EnvironmentError(
-      `The environment "${name}" returned the reward ${reward[wrong]} at position ${wrong}; rewards must be finite.`,
+      `The environment "${name}" sampled the token ${contextTokens[wrong]} at position ${wrong}; tokens are 0 … ${vocabularySize - 1}.`,
     );
   }
+}
+
+/** One number a sequence or one a step, all finite. */
+function checkNumbers(what: string, numbers: Float32Array, batchSize: number, horizon: number): void {
+  if (numbers.length !== batchSize && numbers.length !== batchSize * horizon) {
+    throw new EnvironmentError(
+      `${what} must have one number a sequence (${batchSize}) or one a step (${batchSize * horizon}); got ${numbers.length}.`,
+    );
+  }
+  const wrong = numbers.findIndex((x) => !Number.isFinite(x));
+  if (wrong >= 0)
+    throw new EnvironmentError(`${what} must be finite; got ${numbers[wrong]} at position ${wrong}.`);
+}
+
+/** A reward of one number a sequence sits on the last step; [B] or [B, L] → [B, L]. */
+function rewardPerStep(reward: Float32Array, batchSize: number, horizon: number): Float32Array {
   if (reward.length === batchSize * horizon) return reward;
   const perStep = new Float32Array(batchSize * horizon);
   for (let b = 0; b < batchSize; b++) perStep[(b + 1) * horizon - 1] = reward[b];

@@ -13,8 +13,8 @@ import { smoothEmbedding } from './smooth-embedding.js';
 
 export const degradationTransformerOptions = z.strictObject({
   vocabularySize: z.int().min(2).max(65_536).default(256).describe('V, number of tokens'),
-  width: z.int().min(2).max(4096).default(64).describe('D, width of the hidden state'),
-  layers: z.int().min(1).max(64).default(3).describe('number of blocks'),
+  width: z.int().min(2).max(4096).default(48).describe('D, width of the hidden state'),
+  layers: z.int().min(1).max(64).default(2).describe('number of blocks'),
   heads: z.int().min(1).max(64).default(4).describe('attention heads; D / heads must be even'),
   mlpRatio: z.int().min(1).max(16).default(4).describe('width of the inner layer over D'),
   attentionWindow: z.int().min(2).default(100).describe('how many positions a query sees, itself included'),

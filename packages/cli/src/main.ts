@@ -1,4 +1,4 @@
-import { RollcastError } from '@rollcast/core';
+import { NumericalError, RollcastError, rollcastVersion } from '@rollcast/core';
 import { Command, CommanderError } from 'commander';
 
 import { addDoctor } from './commands/doctor.js';
@@ -7,7 +7,6 @@ import { addList } from './commands/list.js';
 import { addPretrain } from './commands/pretrain.js';
 import { addQuickstart } from './commands/quickstart.js';
 import { addTrain } from './commands/train.js';
-import { rollcastVersion } from '@rollcast/core';
 
 /** The request cannot be carried out as it was made: a wrong flag, wrong data, a folder that is taken. */
 const EXIT_USAGE = 2;
@@ -47,7 +46,7 @@ export async function main(args: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
     if (error instanceof RollcastError) {
       console.error(`error: ${error.message}`);
-      return error.name === 'NumericalError' ? EXIT_FAILURE : EXIT_USAGE;
+      return error instanceof NumericalError ? EXIT_FAILURE : EXIT_USAGE;
     }
     console.error(`This should not have happened; please report it with the command that you ran.`);
     console.error(error instanceof Error ? (error.stack ?? error.message) : error);

@@ -19,12 +19,16 @@ import { renderReport, type ReportChart } from '../report/html.js';
 import { renderTextTable } from '../report/table.js';
 import { addBackendFlag, startBackend, withLogger } from './shared.js';
 
-interface EvaluateFlags extends DataFlags {
+/** What to judge, and on what. */
+interface EvaluateRequest extends DataFlags {
   run: string;
   checkpoint?: CheckpointChoice;
   windowsPerUnit: number;
   samples: number;
   seed: number;
+}
+
+interface EvaluateFlags extends EvaluateRequest {
   json?: string;
   backend: string;
 }
@@ -55,7 +59,7 @@ function checkpointChoice(text: string): CheckpointChoice {
 }
 
 async function runEvaluate(flags: EvaluateFlags): Promise<void> {
-  const { run, result, charts } = await evaluateRun(flags);
+  const { run, result, charts } = await evaluateRun(flags, await startBackend(flags.backend));
   const { evaluation } = result;
   if (flags.json) writeFileAtomically(flags.json, `${JSON.stringify(evaluation, null, 2)}\n`);
   console.log(`\n${renderTextTable(evaluationTable(evaluation))}\n`);
@@ -66,16 +70,21 @@ async function runEvaluate(flags: EvaluateFlags): Promise<void> {
   console.log(`\nPage with the pictures: ${run.reportFile}${flags.json ? `; numbers: ${flags.json}` : ''}`);
 }
 
-/** The whole evaluation of a run, its pictures drawn into the run's folder. */
+/**
+ * The whole evaluation of a run, its pictures drawn into the run's folder.
+ *
+ * @param backend - the sentence that says who computes
+ */
 export async function evaluateRun(
-  flags: EvaluateFlags,
+  flags: EvaluateRequest,
+  backend: string,
 ): Promise<{ run: RunDirectory; result: EvaluationWithPaths; charts: ReportChart[] }> {
   const { run } = openRun(flags.run, flags.checkpoint);
   const choice = flags.checkpoint ?? (run.kind === 'pretrain' ? 'best' : 'latest');
   const { checkpoint } = openRun(flags.run, choice);
   const { dataset, windows } = evaluationWindows(flags, run);
   return withLogger(run, async (logger) => {
-    await startBackend(flags.backend, logger);
+    logger.info(backend);
     for (const note of dataset.notes) logger.info(note);
     const loaded = readModel(checkpoint);
     const { contextLength, horizon } = loaded.description;
@@ -133,7 +142,7 @@ export function writeReport(
 
 /** Held-out units of the run, or all units of the files given. */
 function evaluationWindows(
-  flags: EvaluateFlags,
+  flags: EvaluateRequest,
   run: RunDirectory,
 ): { dataset: RLDataset; windows: readonly DegradationWindow[] } {
   const recipe = parseRecipe(run.config['data']);

@@ -84,6 +84,7 @@ export function addPretrain(program: Command): void {
     );
   addRunFlags(addBackendFlag(command));
   command.action(async (flags: PretrainFlags) => {
+    const backend = await startBackend(flags.backend);
     if (flags.resume) {
       const { run } = openRun(flags.out);
       const resumed = RunDirectory.create(flags.out, {
@@ -91,14 +92,14 @@ export function addPretrain(program: Command): void {
         config: run.config,
         mode: 'resume',
       });
-      await runPretraining(resumed, flags.backend, true);
+      await runPretraining(resumed, backend, true);
     } else {
       const run = RunDirectory.create(flags.out, {
         kind: 'pretrain',
         config: resolvePretrain(flags),
         mode: runMode(flags),
       });
-      await runPretraining(run, flags.backend, false);
+      await runPretraining(run, backend, false);
     }
   });
 }
@@ -136,11 +137,15 @@ function resolvePretrain(flags: PretrainFlags): PretrainRunConfig {
   return config;
 }
 
-/** Pre-trains into a run folder that exists, and leaves its best checkpoint marked. */
+/**
+ * Pre-trains into a run folder that exists, and leaves its best checkpoint marked.
+ *
+ * @param backend - the sentence that says who computes
+ */
 export async function runPretraining(run: RunDirectory, backend: string, resume: boolean): Promise<void> {
   const config = resolveOptions(pretrainRunConfig, run.config, '');
   await withLogger(run, async (logger) => {
-    await startBackend(backend, logger);
+    logger.info(backend);
     const { train, heldOut, notes } = loadWindows(config.data);
     for (const note of notes) logger.info(note);
     const store = new CheckpointStore(run.checkpointFolder);

@@ -8,7 +8,7 @@ import { renderTextTable } from '../report/table.js';
 import { evaluationTable, verdict } from '../report/evaluation-report.js';
 import { evaluateRun, writeReport } from './evaluate.js';
 import { pretrainRunConfig, runPretraining } from './pretrain.js';
-import { addBackendFlag } from './shared.js';
+import { addBackendFlag, startBackend } from './shared.js';
 import { runTraining, type TrainRunConfig } from './train.js';
 
 /** Sizes that finish within minutes on two cores, installation included. */
@@ -29,7 +29,9 @@ export function addQuickstart(program: Command): void {
       'where its two runs and the page go; replaced when it exists',
       'runs/quickstart',
     );
-  addBackendFlag(command).action(async ({ out, backend }: { out: string; backend: string }) => {
+  addBackendFlag(command).action(async (flags: { out: string; backend: string }) => {
+    const { out } = flags;
+    const backend = await startBackend(flags.backend);
     const pretrainPath = join(out, 'pretrain');
     const trainPath = join(out, 'reinforce');
     const pretrain = quickPretrain();
@@ -49,8 +51,11 @@ export function addQuickstart(program: Command): void {
     );
     if (process.exitCode) return; // interrupted: what was reached is saved
     console.log('\n3/3  Judging both on cells that neither has seen.');
-    const flags = { run: trainPath, windowsPerUnit: QUICK.windowsPerUnit, samples: 16, seed: 0, backend };
-    const { result, charts } = await evaluateRun(flags);
+    const { windowsPerUnit } = QUICK;
+    const { result, charts } = await evaluateRun(
+      { run: trainPath, windowsPerUnit, samples: 16, seed: 0 },
+      backend,
+    );
     console.log(`\n${renderTextTable(evaluationTable(result.evaluation))}\n`);
     for (const sentence of verdict(result.evaluation)) console.log(sentence);
     const page = join(out, 'report.html');

@@ -46,9 +46,12 @@ export async function withLogger<T>(run: RunDirectory, work: (logger: Logger) =>
   }
 }
 
-/** Chooses the backend and says which it is. */
-export async function startBackend(name: string, logger: Logger): Promise<string> {
+/**
+ * Chooses the backend, before anything is written.
+ *
+ * @returns the sentence for the log that says which it is
+ */
+export async function startBackend(name: string): Promise<string> {
   const chosen = await selectBackend(name);
-  logger.info(`backend: ${chosen}${name === 'auto' ? ' (chosen by auto; rollcast doctor shows all)' : ''}`);
-  return chosen;
+  return `backend: ${chosen}${name === 'auto' ? ' (chosen by auto; rollcast doctor shows all)' : ''}`;
 }

@@ -106,18 +106,19 @@ export function addTrain(program: Command): void {
     );
   addRunFlags(addBackendFlag(addDataFlags(command)));
   command.action(async (flags: TrainFlags, self: Command) => {
+    const backend = await startBackend(flags.backend);
     if (flags.resume) {
       const config = resumedConfig(flags, self);
       await runTraining(
         RunDirectory.create(flags.out, { kind: 'train', config, mode: 'resume' }),
         config,
-        flags.backend,
+        backend,
         true,
       );
     } else {
       const config = resolveTrain(flags);
       const run = RunDirectory.create(flags.out, { kind: 'train', config, mode: runMode(flags) });
-      await runTraining(run, config, flags.backend, false);
+      await runTraining(run, config, backend, false);
     }
   });
 }
@@ -206,7 +207,11 @@ function resumedConfig(flags: TrainFlags, command: Command): TrainRunConfig {
   return command.getOptionValueSource('updates') === 'cli' ? { ...config, updates: flags.updates } : config;
 }
 
-/** Fine-tunes into a run folder that exists. */
+/**
+ * Fine-tunes into a run folder that exists.
+ *
+ * @param backend - the sentence that says who computes
+ */
 export async function runTraining(
   run: RunDirectory,
   config: TrainRunConfig,
@@ -214,7 +219,7 @@ export async function runTraining(
   resume: boolean,
 ): Promise<void> {
   await withLogger(run, async (logger) => {
-    await startBackend(backend, logger);
+    logger.info(backend);
     const store = new CheckpointStore(run.checkpointFolder);
     const checkpoint = resume ? store.load('latest') : openRun(config.init, 'best').checkpoint;
     const loaded = readModel(checkpoint);
@@ -250,13 +255,11 @@ export async function runTraining(
         referencePolicy,
         environment,
         random: new RandomStream(seed, 'plots'),
-        history: run
-          .readMetrics()
-          .map((record) => ({
-            update: record.update,
-            meanReward: record['reward/mean'],
-            kl: record['kl/exactPerToken'],
-          })),
+        history: run.readMetrics().map((record) => ({
+          update: record.update,
+          meanReward: record['reward/mean'],
+          kl: record['kl/exactPerToken'],
+        })),
       }),
       {
         onUpdateEnd({ update, metrics }) {

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 
-import { RandomStream, philox4x32 } from '@rollcast/core';
+import { RandomStream, philox4x32, type RandomState } from '@rollcast/core';
 
 function philox(counter: number[], key: number[]): string[] {
   const out = new Uint32Array(4);
@@ -36,7 +36,7 @@ test('equal seeds and names give equal streams; other names and seeds do not', (
 test('a stream continues exactly from its saved state', () => {
   const stream = new RandomStream(7, 'resume');
   stream.uniforms(5);
-  const copy = RandomStream.fromState(JSON.parse(JSON.stringify(stream.state())));
+  const copy = RandomStream.fromState(JSON.parse(JSON.stringify(stream.state())) as RandomState);
   expect(copy.normals(6)).toEqual(stream.normals(6));
 });
 

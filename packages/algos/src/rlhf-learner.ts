@@ -47,17 +47,22 @@ export class RLHFLearner {
     this.algorithm = entry.create(policy, options.algorithmOptions ?? {}, { updates, batchSize, seed });
     this.ownsReference = options.referencePolicy === undefined;
     this.referencePolicy = options.referencePolicy ?? policy.clone({ trainable: false });
-    this.trainer = new Trainer({
-      environment,
-      policy,
-      referencePolicy: this.referencePolicy,
-      algorithm: this.algorithm,
-      batchSize,
-      updates,
-      seed,
-      callbacks,
-      startUpdate,
-    });
+    try {
+      this.trainer = new Trainer({
+        environment,
+        policy,
+        referencePolicy: this.referencePolicy,
+        algorithm: this.algorithm,
+        batchSize,
+        updates,
+        seed,
+        callbacks,
+        startUpdate,
+      });
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
   }
 
   /** Rollout, evaluation, backpropagation, `updates` times. */

@@ -261,7 +261,7 @@ describe('the model', () => {
       };
       const difference = (moved(1) - moved(-1)) / (2 * epsilon);
       variable.assign(tf.tensor(at, variable.shape));
-      const gradient = grads[variable.name].dataSync();
+      const gradient = Array.from(grads[variable.name].dataSync());
       const along = gradient.reduce(
         (sum: number, g: number, i: number) => sum + (g * direction[i]) / norm,
         0,
@@ -314,7 +314,7 @@ describe.each(['cpu', 'wasm'])('sampling on %s', (backend) => {
   test('evenly spread numbers give every token its share', () => {
     const n = 4000;
     const p = [0.1, 0.2, 0.05, 0.4, 0.25];
-    const logProbs = tf.log(tf.tensor2d(Array<number[]>(n).fill(p))) as tf.Tensor2D;
+    const logProbs = tf.log<tf.Tensor2D>(tf.tensor2d(Array<number[]>(n).fill(p)));
     const uniforms = tf.tensor1d(Float32Array.from({ length: n }, (_, i) => (i + 0.5) / n));
     const counts = new Array<number>(5).fill(0);
     for (const token of take(sampleTokens(logProbs, uniforms))) counts[token] += 1;
@@ -324,7 +324,7 @@ describe.each(['cpu', 'wasm'])('sampling on %s', (backend) => {
   test('a random stream gives every token its share within four standard errors', () => {
     const n = 4000;
     const p = [0.1, 0.2, 0.05, 0.4, 0.25];
-    const logProbs = tf.log(tf.tensor2d(Array<number[]>(n).fill(p))) as tf.Tensor2D;
+    const logProbs = tf.log<tf.Tensor2D>(tf.tensor2d(Array<number[]>(n).fill(p)));
     const counts = new Array<number>(5).fill(0);
     const uniforms = tf.tensor1d(new RandomStream(2, 'sampling').uniforms(n));
     for (const token of take(sampleTokens(logProbs, uniforms))) counts[token] += 1;

@@ -100,7 +100,9 @@ test('a state that lacks a moment is refused, and nothing changes', () => {
   const adam = new Adam(stored(golden.shapes, golden.initial));
   step(adam, golden.shapes, golden.gradients[0], 0.01);
   const before = adam.state();
-  const { 'second.vector': _gone, ...rest } = before.moments;
+  const rest = Object.fromEntries(
+    Object.entries(before.moments).filter(([name]) => name !== 'second.vector'),
+  );
   expect(() => adam.restore({ moments: rest, powers: { beta1: 0, beta2: 0 } })).toThrow(CheckpointError);
   expect(adam.state()).toEqual(before);
 });

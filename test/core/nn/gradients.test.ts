@@ -14,7 +14,7 @@ function problem() {
   // a huge ε makes Adam's first step proportional to the gradient: lr · g / ε
   const optimizer = new Adam(parameters, { epsilon: 1e6 });
   const loss = (): tf.Scalar =>
-    tf.add(tf.mul(parameters.get('a'), 3), tf.mul(parameters.get('b'), 4)) as tf.Scalar;
+    tf.add<tf.Scalar>(tf.mul(parameters.get('a'), 3), tf.mul(parameters.get('b'), 4));
   const values = (): number[] => parameters.entries().map(([, v]) => v.dataSync()[0]);
   return { parameters, optimizer, loss, values };
 }
@@ -41,15 +41,15 @@ test('gradients beyond the limit are scaled down to that global norm, smaller on
 });
 
 test.each([
-  ['the loss', (x: tf.Scalar) => ({ loss: tf.mul(x, NaN) as tf.Scalar, stats: {} }), /test: loss became NaN/],
+  ['the loss', (x: tf.Scalar) => ({ loss: tf.mul<tf.Scalar>(x, NaN), stats: {} }), /test: loss became NaN/],
   [
     'a statistic',
-    (x: tf.Scalar) => ({ loss: x, stats: { spread: tf.div(x, 0) as tf.Scalar } }),
+    (x: tf.Scalar) => ({ loss: x, stats: { spread: tf.div<tf.Scalar>(x, 0) } }),
     /test: spread became Infinity/,
   ],
   [
     'the gradient',
-    (x: tf.Scalar) => ({ loss: tf.sqrt(tf.sub(x, 7)) as tf.Scalar, stats: {} }), // √0, slope ∞
+    (x: tf.Scalar) => ({ loss: tf.sqrt<tf.Scalar>(tf.sub(x, 7)), stats: {} }), // √0, slope ∞
     /test: gradNorm became/,
   ],
 ])('when %s is not finite, the error names it and nothing moves', (_what, parts, message) => {
@@ -82,7 +82,7 @@ test('a step that is not accepted is not taken', () => {
     },
     loss: () => {
       const x = loss();
-      return { loss: x, stats: { twice: tf.mul(x, 2) as tf.Scalar } };
+      return { loss: x, stats: { twice: tf.mul<tf.Scalar>(x, 2) } };
     },
   });
   expect({ taken, twice: stats['twice'], seen }).toEqual({ taken: false, twice: 14, seen: [14] });
@@ -113,7 +113,7 @@ test('a parameter that the loss does not touch stays as it is', () => {
     optimizer,
     ...common,
     maxGradNorm: 1,
-    loss: () => ({ loss: tf.mul(parameters.get('a'), 1) as tf.Scalar, stats: {} }),
+    loss: () => ({ loss: tf.mul<tf.Scalar>(parameters.get('a'), 1), stats: {} }),
   });
   expect(values()).toBeAllClose([0, 1], { atol: 1e-5 });
 });

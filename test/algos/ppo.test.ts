@@ -1,0 +1,154 @@
+import { beforeAll, describe, expect, test } from '@jest/globals';
+
+import {
+  ConfigError,
+  DegradationTransformer,
+  collectSequences,
+  normaliseAdvantages,
+  selectBackend,
+  type Rollout,
+} from '@rollcast/core';
+import { PPO, type PPOOptions } from '@rollcast/algos';
+
+import { RepeatEnvironment } from '../support/repeat-environment.js';
+import { rolloutOf } from '../support/rollouts.js';
+
+beforeAll(() => selectBackend('wasm'));
+
+const model = (): DegradationTransformer =>
+  new DegradationTransformer({ vocabularySize: 6, width: 16, layers: 1, heads: 2 }, 1);
+const budget = { updates: 10, batchSize: 8, seed: 1 };
+const environment = new RepeatEnvironment();
+
+function collected(policy: DegradationTransformer): Rollout {
+  return collectSequences({ environment, policy, batchSize: 8, seed: 2, update: 0 }).rollout;
+}
+
+function update(options: PPOOptions) {
+  const policy = model();
+  const rollout = collected(policy);
+  const before = policy.parameters.save();
+  const stats = new PPO(policy, { minibatchSize: 4, ...options }, budget).update(rollout);
+  return { stats, policy, before, rollout };
+}
+
+test('the first minibatch starts at the old policy: no clipping, no KL, −mean advantage', () => {
+  const { stats, rollout } = update({
+    updateEpochs: 1,
+    minibatchSize: 8,
+    normaliseAdvantages: false,
+    gaeLambda: 1,
+    valueCoef: 0,
+    entropyCoef: 0,
+  });
+  expect(stats.clipFraction).toBe(0);
+  expect(stats.approxKl).toBeAllClose(0, { atol: 1e-6 });
+  expect(stats.firstRatioDeviation).toBeLessThan(1e-5);
+  // a fresh value head says 0: the advantage is the reward-to-go
+  const toGo = Array.from(rollout.rewards, (_, i) =>
+    rollout.rewards.slice(i, 4 * (Math.floor(i / 4) + 1)).reduce((a, b) => a + b, 0),
+  );
+  const mean = toGo.reduce((a, b) => a + b) / toGo.length;
+  expect(stats.policyLoss).toBeAllClose(-mean, { atol: 1e-5 });
+  expect(stats.valueLoss).toBeAllClose(
+    toGo.reduce((sum, g) => sum + (0.5 * g * g) / toGo.length, 0),
+    {
+      atol: 1e-5,
+    },
+  );
+  expect(stats.explainedVariance).toBeAllClose(0, { atol: 1e-6 });
+});
+
+test('the loss is the sum of its parts with their weights', () => {
+  const { stats } = update({ updateEpochs: 1, minibatchSize: 8, valueCoef: 0.3, entropyCoef: 0.2 });
+  expect(stats.loss).toBeAllClose(stats.policyLoss + 0.3 * stats.valueLoss - 0.2 * stats.entropy, {
+    atol: 1e-5,
+  });
+});
+
+test('epochs × minibatches steps are taken, over other rows in another order each epoch', () => {
+  const { stats } = update({ updateEpochs: 3, learningRate: 1e-4 });
+  expect(stats.gradientSteps).toBe(6);
+  expect(stats.stoppedEarly).toBe(0);
+});
+
+test('targetKl ends an update that strays, and says so', () => {
+  const straying = { updateEpochs: 10, learningRate: 0.03 };
+  const free = update(straying).stats;
+  expect(free).toMatchObject({ gradientSteps: 20, stoppedEarly: 0 });
+  const { stats, policy, before } = update({ ...straying, targetKl: 1e-3 });
+  expect(stats.stoppedEarly).toBe(1);
+  // the first minibatch has ratio 1 and is always taken
+  expect(stats.gradientSteps).toBeGreaterThanOrEqual(1);
+  expect(stats.gradientSteps).toBeLessThan(20);
+  expect(stats.approxKl).toBeLessThan(free.approxKl);
+  expect(policy.parameters.save()['embedding']).not.toEqual(before['embedding']);
+});
+
+test('a minibatch that does not divide the batch is refused with those that do', () => {
+  const create = () => new PPO(model(), { minibatchSize: 48 }, { ...budget, batchSize: 64 });
+  expect(create).toThrow(
+    'ppo.minibatchSize must divide the batch (64 trajectories); got 48. Try 16, 32, 64.',
+  );
+  expect(create).toThrow(ConfigError);
+});
+
+test.each([{ clipRange: 0 }, { clipRange: 1 }, { gaeLambda: 1.1 }, { updateEpochs: 0 }, { targetKl: 0 }])(
+  'refuses %p',
+  (options) => {
+    expect(() => update(options)).toThrow(ConfigError);
+  },
+);
+
+describe('the value head', () => {
+  const contexts = [[0], [1]];
+  const actions = [
+    [1, 2],
+    [3, 4],
+  ];
+
+  test('learns the return', () => {
+    const policy = model();
+    const ppo = new PPO(
+      policy,
+      {
+        minibatchSize: 2,
+        updateEpochs: 20,
+        gaeLambda: 1,
+        learningRate: 0.01,
+        valueCoef: 1,
+        maxGradNorm: 10,
+        klControl: { coefficient: 0 },
+      },
+      { ...budget, batchSize: 2 },
+    );
+    const losses = [0, 1, 2].map(
+      () =>
+        ppo.update(
+          rolloutOf(policy, contexts, actions, [
+            [1, 1],
+            [1, 1],
+          ]),
+        ).valueLoss,
+    );
+    expect(losses[2]).toBeLessThan(0.2 * losses[0]);
+  });
+
+  test('normalised advantages go into the policy loss, returns stay as they are', () => {
+    const policy = model();
+    const rewards = [
+      [10, 20],
+      [30, 40],
+    ];
+    const rollout = rolloutOf(policy, contexts, actions, rewards);
+    const stats = new PPO(
+      policy,
+      { minibatchSize: 2, updateEpochs: 1, gaeLambda: 1, klControl: { coefficient: 0 } },
+      { ...budget, batchSize: 2 },
+    ).update(rollout);
+    // returns 30, 20, 70, 40 against values 0: ½ mean of squares; normalised advantages have mean 0
+    expect(stats.valueLoss).toBeAllClose((900 + 400 + 4900 + 1600) / 8, { rtol: 1e-5 });
+    const mean = normaliseAdvantages([30, 20, 70, 40], [1, 1, 1, 1]).reduce((a, b) => a + b) / 4;
+    expect(stats.policyLoss).toBeAllClose(-mean, { atol: 1e-5 });
+  });
+});

@@ -1,0 +1,116 @@
+import { beforeAll, describe, expect, test } from '@jest/globals';
+
+import {
+  DegradationTransformer,
+  EnvironmentError,
+  collectSequences,
+  selectBackend,
+  type SequenceEnvironment,
+} from '@rollcast/core';
+
+import { RepeatEnvironment } from '../../support/repeat-environment.js';
+import { expectNoTensorLeft } from '../../support/tensors.js';
+
+const [B, L] = [5, 4];
+const model = (vocabularySize = 6): DegradationTransformer =>
+  new DegradationTransformer({ vocabularySize, width: 8, layers: 1, heads: 2 });
+
+beforeAll(() => selectBackend('wasm'));
+
+function collect(environment: SequenceEnvironment, policy = model(), update = 0) {
+  const referencePolicy = policy.clone({ trainable: false });
+  return collectSequences({ environment, policy, referencePolicy, batchSize: B, seed: 1, update });
+}
+
+test('a rollout holds what was sampled, rewarded and scored', () => {
+  const environment = new RepeatEnvironment();
+  const { rollout, batch } = collect(environment);
+  expect(rollout.inputs).toEqual({ contextTokens: batch.contextTokens, contextLength: 3 });
+  const { reward, components } = environment.reward(batch, rollout.actions);
+  expect(rollout.rewards).toEqual(reward);
+  expect(rollout.components).toEqual(components);
+  expect([rollout.batchSize, rollout.steps]).toEqual([B, L]);
+  // every sequence ends in its last step: nothing to bootstrap from
+  expect(Array.from(rollout.terminated)).toEqual(Array.from({ length: B }, () => [0, 0, 0, 1]).flat());
+  expect(Math.max(...rollout.truncated)).toBe(0);
+  expect(Math.min(...rollout.mask)).toBe(1);
+});
+
+test('a copy as reference: the KL is 0 and the log-probabilities are the same', () => {
+  const { rollout } = collect(new RepeatEnvironment());
+  const { exactKl, logProbs, logDistribution } = rollout.reference!;
+  expect(exactKl).toBeAllClose(new Array(B * L).fill(0), { atol: 1e-6 });
+  expect(logProbs).toBeAllClose(rollout.logProbs, { atol: 1e-5 });
+  expect(logDistribution).toHaveLength(B * L * 6);
+});
+
+test('a reward of one number a sequence sits on its last step', () => {
+  const { rollout } = collect(new RepeatEnvironment({ credit: 'sequence' }));
+  const { totals } = rollout.components;
+  rollout.rewards.forEach((r, i) => expect(r).toBe((i + 1) % L === 0 ? totals[Math.floor(i / L)] : 0));
+});
+
+test('the same seed and update give the same rollout, another update another', () => {
+  const [environment, policy] = [new RepeatEnvironment(), model()];
+  expect(collect(environment, policy)).toEqual(collect(environment, policy));
+  expect(collect(environment, policy, 1).batch).not.toEqual(collect(environment, policy).batch);
+  expect(collect(environment, policy, 1).rollout.actions).not.toEqual(
+    collect(environment, policy).rollout.actions,
+  );
+});
+
+test('without a reference there are no reference scores', () => {
+  const options = { environment: new RepeatEnvironment(), policy: model(), batchSize: B, seed: 1, update: 0 };
+  expect(collectSequences(options).rollout.reference).toBeUndefined();
+});
+
+test('collecting leaves no tensor behind', () => {
+  const [environment, policy] = [new RepeatEnvironment(), model()];
+  const referencePolicy = policy.clone();
+  expectNoTensorLeft(() =>
+    collectSequences({ environment, policy, referencePolicy, batchSize: B, seed: 1, update: 0 }),
+  );
+});
+
+describe('an environment that breaks its contract is named, with what it did', () => {
+  const broken = (changes: Partial<SequenceEnvironment>): SequenceEnvironment =>
+    Object.assign(new RepeatEnvironment(), changes);
+  const rewarding = (reward: number[], components: Record<string, Float32Array> = {}) =>
+    broken({ reward: () => ({ reward: Float32Array.from(reward), components }) });
+  const sampling = (size: number, contextTokens: number[]) =>
+    broken({ sample: () => ({ size, contextTokens: Int32Array.from(contextTokens) }) });
+  const zeros = (n: number): number[] => new Array<number>(n).fill(0);
+
+  test.each<[string, SequenceEnvironment, string]>([
+    [
+      'a reward that is not finite',
+      rewarding([0, NaN, 0, 0, 0]),
+      '"repeat" must be finite; got NaN at position 1',
+    ],
+    ['a reward of another size', rewarding(zeros(7)), 'one number a sequence (5) or one a step (20); got 7'],
+    [
+      'a component that is not finite',
+      rewarding(zeros(5), { mse: Float32Array.of(1, 2, 3, 4, Infinity) }),
+      'component "mse" of the environment "repeat" must be finite; got Infinity at position 4',
+    ],
+    ['a component of another size', rewarding(zeros(5), { mse: new Float32Array(3) }), 'got 3'],
+    [
+      'contexts of another size',
+      sampling(B, zeros(10)),
+      '5 contexts of 3 tokens; got 5 contexts and 10 tokens',
+    ],
+    ['another number of contexts', sampling(10, zeros(30)), 'got 10 contexts and 30 tokens'],
+    [
+      'a token beyond the vocabulary',
+      sampling(B, [...zeros(14), 6]),
+      'token 6 at position 14; tokens are 0 … 5',
+    ],
+  ])('%s', (_what, environment, message) => {
+    expect(() => collect(environment)).toThrow(message);
+    expect(() => collect(environment)).toThrow(EnvironmentError);
+  });
+
+  test('another vocabulary than the policy', () => {
+    expect(() => collect(new RepeatEnvironment(), model(7))).toThrow('speaks 6 tokens and the policy 7');
+  });
+});

@@ -40,6 +40,7 @@ test('the first minibatch starts at the old policy: no clipping, no KL, −mean 
     gaeLambda: 1,
     valueCoef: 0,
     entropyCoef: 0,
+    normaliseReturns: false,
   });
   expect(stats.clipFraction).toBe(0);
   expect(stats.approxKl).toBeAllClose(0, { atol: 1e-6 });
@@ -134,6 +135,25 @@ describe('the value head', () => {
     expect(losses[2]).toBeLessThan(0.2 * losses[0]);
   });
 
+  test('with normalised returns the unit of the rewards does not matter', () => {
+    const unit = (scale: number) => {
+      const policy = model();
+      const rewards = [
+        [1 * scale, 2 * scale],
+        [3 * scale, 4 * scale],
+      ];
+      const stats = new PPO(policy, { minibatchSize: 2, gaeLambda: 1 }, { ...budget, batchSize: 2 }).update(
+        rolloutOf(policy, contexts, actions, rewards),
+      );
+      return { valueLoss: stats.valueLoss, weights: Array.from(policy.parameters.save()['embedding'].data) };
+    };
+    const [small, large] = [unit(1), unit(1024)];
+    expect(large.valueLoss).toBeAllClose(small.valueLoss, { rtol: 1e-6 });
+    expect(large.weights).toBeAllClose(small.weights, { atol: 1e-7 });
+    // returns 3, 2, 7, 4 have variance 3.5; ½ mean of (return / √3.5)²
+    expect(small.valueLoss).toBeAllClose((9 + 4 + 49 + 16) / 8 / 3.5, { rtol: 1e-5 });
+  });
+
   test('normalised advantages go into the policy loss, returns stay as they are', () => {
     const policy = model();
     const rewards = [
@@ -143,7 +163,7 @@ describe('the value head', () => {
     const rollout = rolloutOf(policy, contexts, actions, rewards);
     const stats = new PPO(
       policy,
-      { minibatchSize: 2, updateEpochs: 1, gaeLambda: 1, klControl: { coefficient: 0 } },
+      { minibatchSize: 2, gaeLambda: 1, klControl: { coefficient: 0 }, normaliseReturns: false },
       { ...budget, batchSize: 2 },
     ).update(rollout);
     // returns 30, 20, 70, 40 against values 0: ½ mean of squares; normalised advantages have mean 0

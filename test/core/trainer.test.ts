@@ -94,7 +94,9 @@ test('metrics: reward per sequence, components, KL with both units, what the alg
   // the reward of a sequence is the sum over its 4 steps; `totals` has it as a component
   expect(lastMetrics['reward/mean']).toBeAllClose(lastMetrics['reward/totals'], { atol: 1e-6 });
   expect(lastMetrics['reward/hits'] * 4).toBeAllClose(lastMetrics['reward/totals'], { atol: 1e-6 });
-  expect(lastMetrics['kl/perSequence']).toBeAllClose(4 * lastMetrics['kl/perToken'], { atol: 1e-9 });
+  expect(lastMetrics['kl/exactPerSequence']).toBeAllClose(4 * lastMetrics['kl/exactPerToken'], {
+    atol: 1e-9,
+  });
   expect(lastMetrics['idle/loss']).toBe(7);
   expect(Object.values(lastMetrics).every(Number.isFinite)).toBe(true);
 });

@@ -16,4 +16,5 @@ export default {
   },
   transformIgnorePatterns: ['/node_modules/'],
   testTimeout: 120_000,
+  maxWorkers: '100%',
 };

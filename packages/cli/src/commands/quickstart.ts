@@ -35,7 +35,7 @@ export function addQuickstart(program: Command): void {
     const pretrainPath = join(out, 'pretrain');
     const trainPath = join(out, 'reinforce');
     const pretrain = quickPretrain();
-    console.log('1/3  Pre-training on simulated battery cells with a knee, next token by next token.');
+    console.log('1/3  Pre-training on simulated battery cells, next token by next token.');
     await runPretraining(
       RunDirectory.create(pretrainPath, { kind: 'pretrain', config: pretrain, mode: 'force' }),
       backend,
@@ -72,7 +72,7 @@ function quickPretrain() {
     pretrainRunConfig,
     {
       data: {
-        source: { simulated: { laws: ['knee'], units: 40, seed: 1 } },
+        source: { simulated: { laws: ['sei-growth'], units: 40, seed: 1 } },
         windows: {},
         holdoutShare: 0.2,
         splitSeed: 1,

@@ -1,3 +1,6 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
 import { ConfigError, resolveOptions, writeFileAtomically, type RunDirectory } from '@rollcast/core';
 import { DegradationEnvironment, RLDataset, dataOptions, type DegradationWindow } from '@rollcast/envs';
 import type { Command } from 'commander';
@@ -113,13 +116,22 @@ export async function evaluateRun(
       });
       bar.done();
       const charts = await drawCharts(run.plotFolder, evaluationCharts(result, windows, dataset.set));
-      return { run, result, charts };
+      return { run, result, charts: [...charts, ...trainingChart(run)] };
     } finally {
       bar.done();
       reference?.dispose();
       loaded.model.dispose();
     }
   });
+}
+
+/** The curve of reward and KL that the training left, if there is one. */
+function trainingChart({ plotFolder }: RunDirectory): ReportChart[] {
+  const file = join(plotFolder, 'reward.svg');
+  if (!existsSync(file)) return [];
+  const caption =
+    'What the fine-tuning saw, update by update: windows are drawn at random, so the reward is noisy.';
+  return [{ title: 'Training', svg: readFileSync(file, 'utf8'), caption }];
 }
 
 /** The page of an evaluation. */

@@ -104,10 +104,10 @@ export function evaluationCharts(
   return [
     {
       name: 'evaluation-forecasts',
-      title: 'Forecasts of held-out windows',
+      title: 'Forecasts',
       caption: `Windows spread evenly over those evaluated: sampled paths of the tuned policy, their mean, and the mean of the frozen reference.`,
       chart: forecastChart({
-        title: 'Forecasts and what happened',
+        title: 'Forecasts of windows that were not trained on, and what happened',
         yLabel: set.valueLabel,
         windows: chosen.map((w) => ({
           title: `${windows[w].unit}, from point ${windows[w].start + 1}`,

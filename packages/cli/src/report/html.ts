@@ -24,8 +24,8 @@ body { margin: 0 auto; max-width: 72rem; padding: 1.5rem 1rem 4rem; color: #222;
 h1 { font-size: 1.6rem; line-height: 1.25; } h2 { font-size: 1.2rem; margin: 2rem 0 .5rem; }
 p { max-width: 44rem; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .3rem .7rem; border-bottom: 1px solid #e2e2e2; text-align: left; white-space: nowrap; }
+table { border-collapse: collapse; font-size: .8rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .3rem .45rem; border-bottom: 1px solid #e2e2e2; text-align: left; white-space: nowrap; }
 th { border-bottom: 2px solid #888; vertical-align: bottom; }
 .right { text-align: right; }
 th:first-child, td:first-child { position: sticky; left: 0; background: #fff; }

@@ -346,5 +346,5 @@ test('the initial embedding is smooth along the bins and has the promised spread
   expect(cosine(100, 101)).toBeGreaterThan(0.95);
   expect(Math.abs(cosine(100, 160))).toBeLessThan(0.5);
   const square = table.reduce((sum, x) => sum + x * x, 0) / table.length;
-  expect(Math.sqrt(square)).toBeAllClose(0.1, { rtol: 0.1 });
+  expect(Math.sqrt(square)).toBeAllClose(0.05, { rtol: 0.1 });
 });

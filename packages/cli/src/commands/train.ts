@@ -91,7 +91,7 @@ export function addTrain(program: Command): void {
       ).choices(['step', 'sequence']),
     )
     .addOption(
-      new Option('--kl-coef <beta>', 'fixed weight of the KL to the reference (default: 0.2)')
+      new Option('--kl-coef <beta>', 'fixed weight of the KL to the reference (default: 0.3)')
         .argParser(number({ least: 0 }))
         .conflicts('klTarget'),
     )

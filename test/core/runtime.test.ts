@@ -15,7 +15,7 @@ test('every backend is reported, with its version or the command that installs i
     });
   }
   expect(reports.filter((report) => report.available).map((report) => report.name)).toEqual(
-    expect.arrayContaining(['wasm', 'cpu']),
+    expect.arrayContaining(['onnx', 'wasm', 'cpu']),
   );
   // looking changes nothing
   expect(tf.getBackend()).toBe('cpu');

@@ -13,16 +13,31 @@ interface BackendSpec {
   /** The npm package that brings it. */
   readonly package: string;
   readonly description: string;
-  /** Loads the package; importing it registers the backend with tfjs. */
+  /** Loads the package and registers the backend with tfjs. */
   readonly load: () => Promise<unknown>;
+  /** How to install it, when `npm install` of the package at tfjs's version is not it. */
+  readonly install?: string;
 }
 
-export type BackendName = 'tensorflow-gpu' | 'tensorflow' | 'wasm' | 'cpu';
+export type BackendName = 'onnx' | 'tensorflow-gpu' | 'tensorflow' | 'wasm' | 'cpu';
 
 /** Optional packages are named by a variable: the compiler does not look for what need not be there. */
 const optional = (name: string) => (): Promise<unknown> => import(name);
 
+const ENGINE = '@rollcast/tfjs-onnxruntime';
+
 const BACKENDS: readonly BackendSpec[] = [
+  {
+    name: 'onnx',
+    tfjsName: 'onnx',
+    package: ENGINE,
+    description: 'compiles lazily and runs on ONNX Runtime; comes with Rollcast',
+    load: async () => {
+      const engine = (await import(ENGINE)) as { registerOnnxBackend: () => void };
+      engine.registerOnnxBackend();
+    },
+    install: `npm install ${ENGINE}`,
+  },
   {
     name: 'tensorflow-gpu',
     tfjsName: 'tensorflow',
@@ -75,8 +90,8 @@ function installed(name: string): string | undefined {
 }
 
 /** Native packages fetch libtensorflow in an install script, which the repository's own settings do not run. */
-function installCommand({ package: name }: BackendSpec): string {
-  return `npm install --ignore-scripts=false ${name}@${tf.version_core}`;
+function installCommand({ package: name, install }: BackendSpec): string {
+  return install ?? `npm install --ignore-scripts=false ${name}@${tf.version_core}`;
 }
 
 async function tryBackend(spec: BackendSpec): Promise<string | undefined> {

@@ -1,0 +1,11 @@
+export { OnnxBackend, type OnnxBackendOptions } from './backend.js';
+export { EngineError } from './errors.js';
+export {
+  BACKEND_NAME,
+  fallbackKernels,
+  nativeKernels,
+  onnxBackend,
+  registerOnnxBackend,
+} from './register-backend.js';
+export type { CacheStatistics } from './session-cache.js';
+export type { SessionOptions } from './session.js';

@@ -91,7 +91,12 @@ export class OnnxBackend extends KernelBackend {
   }
 
   override read(dataId: DataId): Promise<HostValues> {
-    return Promise.resolve().then(() => this.readSync(dataId));
+    // read at once: the tensor may be disposed before the promise is looked at
+    try {
+      return Promise.resolve(this.readSync(dataId));
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   override readSync(dataId: DataId): HostValues {
@@ -179,6 +184,11 @@ export class OnnxBackend extends KernelBackend {
       data.recording = this.recording;
     }
     return this.recorder.reshape(data.value!, shape);
+  }
+
+  /** A tensor's values where they are on the host already; nothing runs. */
+  hostValues({ dataId }: TensorInfo): HostValues | undefined {
+    return this.data.get(dataId).values;
   }
 
   /** A tensor for a recorded value. */

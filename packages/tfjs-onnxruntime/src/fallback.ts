@@ -31,7 +31,8 @@ export function runOnCpu(
     const lend = (info: TensorInfo): TensorInfo => {
       const copy = toCpu(info, backend, cpu);
       lent.push(copy);
-      return copy;
+      // some cpu kernels read the rank that tensors have and their descriptions have not
+      return Object.assign(copy, { rank: info.shape.length });
     };
     const outputs = kernel({
       inputs: mapTensors(inputs, lend) as KernelInputs,

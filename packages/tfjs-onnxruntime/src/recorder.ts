@@ -201,7 +201,11 @@ function arrayOf(type: ElementType, value: number): ConstantArray {
   }
 }
 
-/** The shape of an elementwise operation on two shapes that fit. */
+/**
+ * The shape of an elementwise operation on two shapes.
+ *
+ * @throws {Error} as tfjs does, when they do not fit
+ */
 export function broadcast(a: readonly number[], b: readonly number[]): readonly number[] {
   if (sameShape(a, b)) return a;
   const rank = Math.max(a.length, b.length);
@@ -209,6 +213,9 @@ export function broadcast(a: readonly number[], b: readonly number[]): readonly 
   for (let i = 0; i < rank; i++) {
     const x = a[a.length - rank + i] ?? 1;
     const y = b[b.length - rank + i] ?? 1;
+    if (x !== y && x !== 1 && y !== 1) {
+      throw new Error(`Operands could not be broadcast together with shapes ${a.join()} and ${b.join()}.`);
+    }
     shape[i] = x === 1 ? y : x;
   }
   return shape;

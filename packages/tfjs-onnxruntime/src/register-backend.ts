@@ -81,6 +81,7 @@ const sharingKernels: Readonly<Record<string, SharingKernel>> = {
   ExpandDims: ({ input }, attrs, backend) => {
     const { dim } = attrs as ExpandDimsAttrs;
     const rank = input.shape.length;
+    util.assert(-(rank + 1) <= dim, () => `Axis must be in the interval [${-(rank + 1)}, ${rank}]`);
     const shape = input.shape.slice();
     shape.splice(dim < 0 ? rank + dim + 1 : dim, 0, 1);
     return reshaped(input, shape, backend);

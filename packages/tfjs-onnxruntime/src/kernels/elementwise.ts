@@ -237,7 +237,17 @@ export const elementwise: NativeKernels = {
     }),
   ),
   Sigmoid: float('Sigmoid'),
-  Sign: numeric('Sign'),
+  Sign: (call) => {
+    const { graph } = call;
+    const x = call.value('x');
+    if (x.type !== 'float32') return numeric('Sign')(call);
+    // tfjs gives NaN the sign 0
+    return graph.where(
+      graph.unary('IsNaN', x, {}, 'bool'),
+      graph.scalar('float32', 0),
+      graph.unary('Sign', x),
+    );
+  },
   Sin: float('Sin'),
   Sinh: float('Sinh'),
   Softplus: float('Softplus'),

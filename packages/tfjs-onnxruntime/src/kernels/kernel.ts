@@ -50,6 +50,11 @@ export class KernelCall {
     return this.backend.toValue(info);
   }
 
+  /** The numbers of an input that is on the host already. */
+  hostValues(name: string): ArrayLike<number> | undefined {
+    return this.backend.hostValues(this.inputs[name]) as ArrayLike<number> | undefined;
+  }
+
   /** The attributes, as tfjs declares them for this kernel. */
   attrs<A extends object>(): A {
     return this.attributes as A;

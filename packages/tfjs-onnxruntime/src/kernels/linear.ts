@@ -86,6 +86,13 @@ const gather: NativeKernel = (call) => {
   const { axis, batchDims } = call.attrs<GatherV2Attrs>();
   if (batchDims !== 0 || indices.dtype !== 'int32') return undefined;
   const [at] = util.parseAxisParam(axis, x.shape);
+  // ONNX Runtime would count negative indices from the back; those it makes itself are checked when they are used
+  for (const index of Array.from(call.hostValues('indices') ?? [])) {
+    util.assert(
+      index >= 0 && index < x.shape[at],
+      () => `GatherV2: the index value ${index} is not in [0, ${x.shape[at] - 1}]`,
+    );
+  }
   const shape = [...x.shape.slice(0, at), ...indices.shape, ...x.shape.slice(at + 1)];
   return graph.op(
     'Gather',
@@ -130,18 +137,20 @@ const scatterNd: NativeKernel = (call) => {
 const oneHot: NativeKernel = (call) => {
   const { graph } = call;
   const { depth, onValue, offValue, dtype } = call.attrs<OneHotAttrs>();
-  const indices = call.value('indices');
-  if (indices.type !== 'int32' || dtype === 'bool' || depth < 1) return undefined;
+  if (call.info('indices').dtype !== 'int32' || dtype === 'bool' || depth < 1) return undefined;
+  const outer = call.info('indices').shape;
+  const indices = graph.reshape(call.value('indices'), outer.length === 0 ? [1] : outer);
   // ONNX counts negative indices from the back; to tfjs they are off
   const negative = graph.binary('Less', indices, graph.scalar('int32', 0), 'bool');
   const counted = graph.cast(graph.where(negative, graph.scalar('int32', depth), indices), 'int64');
   const values = graph.constant('float32', [2], Float32Array.of(offValue, onValue));
-  const hot = graph.op(
+  const rows = graph.op(
     'OneHot',
     [counted, graph.scalar('int64', depth), values],
     { type: 'float32', shape: [...indices.shape, depth] },
     { attributes: { axis: -1 } },
   );
+  const hot = graph.reshape(rows, [...outer, depth]);
   if (dtype === 'float32') return hot;
   const integers = graph.cast(hot, 'int32');
   if (Number.isInteger(onValue) && Number.isInteger(offValue)) integers.twin = hot;

@@ -49,7 +49,13 @@ const extremum =
   (call) => {
     const x = call.value('x');
     if (x.type === 'bool') return undefined;
-    return reduce(call.graph, operator, x, axisOf(call), call.attrs<SumAttrs>().keepDims);
+    const { graph } = call;
+    const over = (values: Value, by = operator): Value =>
+      reduce(graph, by, values, axisOf(call), call.attrs<SumAttrs>().keepDims);
+    if (x.type !== 'float32') return over(x);
+    // ONNX Runtime drops NaN, tfjs hands it on
+    const anyNaN = over(graph.cast(graph.unary('IsNaN', x, {}, 'bool'), 'int32'), 'ReduceMax');
+    return graph.where(graph.cast(anyNaN, 'bool'), graph.scalar('float32', NaN), over(x));
   };
 
 /** Of booleans, as a minimum or maximum of integers. */
@@ -61,8 +67,9 @@ const quantifier =
     return graph.cast(reduce(graph, operator, graph.cast(call.value('x'), 'int32'), axis, keepDims), 'bool');
   };
 
+/** NaN never wins, except where there is nothing else. */
 const argument =
-  (operator: string): NativeKernel =>
+  (operator: string, loser: number): NativeKernel =>
   (call) => {
     const { graph } = call;
     const x = call.value('x');
@@ -70,7 +77,16 @@ const argument =
     const [axis] = parseAxes(call.attrs<ArgMaxAttrs>().axis, x.shape);
     if (axis === undefined) return undefined;
     const shape = x.shape.filter((_, i) => i !== axis);
-    const index = graph.op(operator, [x], { type: 'int64', shape }, { attributes: { axis, keepdims: 0 } });
+    const candidates =
+      x.type === 'float32'
+        ? graph.where(graph.unary('IsNaN', x, {}, 'bool'), graph.scalar('float32', loser), x)
+        : x;
+    const index = graph.op(
+      operator,
+      [candidates],
+      { type: 'int64', shape },
+      { attributes: { axis, keepdims: 0 } },
+    );
     return graph.cast(index, 'int32');
   };
 
@@ -119,8 +135,8 @@ export const reductions: NativeKernels = {
   Min: extremum('ReduceMin', (call) => call.attrs<SumAttrs>().axis),
   All: quantifier('ReduceMin'),
   Any: quantifier('ReduceMax'),
-  ArgMax: argument('ArgMax'),
-  ArgMin: argument('ArgMin'),
+  ArgMax: argument('ArgMax', -Infinity),
+  ArgMin: argument('ArgMin', Infinity),
   Softmax: normalised('Softmax', (call) => call.attrs<SoftmaxAttrs>().dim),
   LogSoftmax: normalised('LogSoftmax', (call) => call.attrs<LogSoftmaxAttrs>().axis),
   Cumsum: cumsum,

@@ -35,6 +35,12 @@ export interface TensorData {
   failure?: EngineError;
 }
 
+/** What a recording that is to be replayed read from outside. */
+export interface Trace {
+  /** Host data that became inputs of the graph. */
+  readonly captured: Map<Value, TensorData>;
+}
+
 export interface OnnxBackendOptions extends SessionOptions {
   /** A recording of more nodes than this runs at once, so that no graph takes long to compile. @defaultValue 4096 */
   maxRecordedNodes?: number;
@@ -58,7 +64,7 @@ export class OnnxBackend extends KernelBackend {
   /** Data that the recording will make and that are still referenced. */
   private pending = new Set<TensorData>();
   private recording = 0;
-  private tracing = false;
+  private trace: Trace | undefined;
 
   /** @throws {EngineError} when ONNX Runtime has no binary for this platform */
   constructor(options: OnnxBackendOptions = {}) {
@@ -92,11 +98,7 @@ export class OnnxBackend extends KernelBackend {
 
   override read(dataId: DataId): Promise<HostValues> {
     // read at once: the tensor may be disposed before the promise is looked at
-    try {
-      return Promise.resolve(this.readSync(dataId));
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    return new Promise((resolve) => resolve(this.readSync(dataId)));
   }
 
   override readSync(dataId: DataId): HostValues {
@@ -182,6 +184,7 @@ export class OnnxBackend extends KernelBackend {
     if (data.values && data.recording !== this.recording) {
       data.value = this.recorder.input(data.dtype as ElementType, shape.slice(), data.values as HostArray);
       data.recording = this.recording;
+      this.trace?.captured.set(data.value, data);
     }
     return this.recorder.reshape(data.value!, shape);
   }
@@ -220,7 +223,7 @@ export class OnnxBackend extends KernelBackend {
 
   /** Called after every recorded kernel. */
   afterKernel(): void {
-    if (this.recorder.nodes.length > this.maxRecordedNodes && !this.tracing) this.flush();
+    if (this.recorder.nodes.length > this.maxRecordedNodes && !this.trace) this.flush();
   }
 
   // ---- running ----
@@ -235,7 +238,7 @@ export class OnnxBackend extends KernelBackend {
    * @throws {EngineError} when ONNX Runtime fails; reading any of the tensors concerned throws the same error
    */
   flush(): void {
-    if (this.tracing) {
+    if (this.trace) {
       throw new EngineError(
         'A value was read inside compile(): dataSync(), data(), print() and kernels that ONNX Runtime does not know may only be used outside the compiled function.',
       );
@@ -263,6 +266,31 @@ export class OnnxBackend extends KernelBackend {
       }
       throw failure;
     }
+  }
+
+  /** Whether a function is being traced. */
+  get tracing(): boolean {
+    return this.trace !== undefined;
+  }
+
+  /** From here to `endTrace` nothing may run; what was pending runs first. */
+  beginTrace(): Trace {
+    this.flush();
+    return (this.trace = { captured: new Map() });
+  }
+
+  /** Forgets what was recorded since `beginTrace`. */
+  endTrace(): void {
+    this.trace = undefined;
+    this.startRecording();
+  }
+
+  /** A tensor that stands for an argument while a function is traced. */
+  makePlaceholder(value: Value): TensorInfo {
+    const dataId = {};
+    const dtype = value.type as DataType;
+    this.data.set(dataId, { dtype, refCount: 1, value, recording: this.recording });
+    return { dataId, shape: value.shape.slice(), dtype };
   }
 
   private startRecording(): void {

@@ -1,4 +1,5 @@
 export { OnnxBackend, type OnnxBackendOptions } from './backend.js';
+export { compile, type CompileOptions, type CompiledFunction } from './compile.js';
 export { EngineError } from './errors.js';
 export {
   BACKEND_NAME,

@@ -83,6 +83,8 @@ export class Session {
         interOpNumThreads: 1,
         executionMode: 'sequential',
         graphOptimizationLevel: options.optimisation ?? 'all',
+        // every session has threads of its own; those that wait must not take the cores from those that work
+        extra: { session: { intra_op: { allow_spinning: '0' } } },
         logSeverityLevel: 4, // errors are thrown and need not be printed too
         ...(options.profilePrefix && { enableProfiling: true, profileFilePrefix: options.profilePrefix }),
       });

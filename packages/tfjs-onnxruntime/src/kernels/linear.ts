@@ -23,6 +23,13 @@ function matMul(graph: Recorder, a: Value, b: Value, transposeA: boolean, transp
   const batch = broadcast(a.shape.slice(0, -2), b.shape.slice(0, -2));
   const output = { type: a.type, shape: [...batch, rows, columns] };
   if (!transposeA && !transposeB) return graph.op('MatMul', [a, b], output);
+  if (transposeA && !transposeB && rankA > 2 && columns < rows) {
+    // aᵀ b = (bᵀ a)ᵀ: turning the narrow matrices of a stack is twice as fast as turning the wide ones
+    const turned = matMul(graph, b, a, true, false);
+    const last = turned.shape.length - 1;
+    const perm = turned.shape.map((_, i) => (i === last ? last - 1 : i === last - 1 ? last : i));
+    return graph.transpose(turned, perm);
+  }
   const attributes = { transA: transposeA ? 1 : 0, transB: transposeB ? 1 : 0 };
   return graph.op('FusedMatMul', [a, b], output, { attributes, domain: 'com.microsoft' });
 }

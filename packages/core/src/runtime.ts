@@ -15,6 +15,8 @@ interface BackendSpec {
   readonly description: string;
   /** Loads the package and registers the backend with tfjs. */
   readonly load: () => Promise<unknown>;
+  /** What else `rollcast doctor` should say of it, once it is loaded. */
+  readonly notes?: () => Promise<string>;
   /** How to install it, when `npm install` of the package at tfjs's version is not it. */
   readonly install?: string;
 }
@@ -26,15 +28,25 @@ const optional = (name: string) => (): Promise<unknown> => import(name);
 
 const ENGINE = '@rollcast/tfjs-onnxruntime';
 
+interface Engine {
+  registerOnnxBackend(): void;
+  nativeKernels(): string[];
+  fallbackKernels(): string[];
+}
+
+const importEngine = (): Promise<Engine> => import(ENGINE) as Promise<Engine>;
+
 const BACKENDS: readonly BackendSpec[] = [
   {
     name: 'onnx',
     tfjsName: 'onnx',
     package: ENGINE,
     description: 'compiles lazily and runs on ONNX Runtime; comes with Rollcast',
-    load: async () => {
-      const engine = (await import(ENGINE)) as { registerOnnxBackend: () => void };
-      engine.registerOnnxBackend();
+    load: async () => (await importEngine()).registerOnnxBackend(),
+    notes: async () => {
+      const engine = await importEngine();
+      const [native, fallback] = [engine.nativeKernels(), engine.fallbackKernels()];
+      return `${native.length} kernels run on ONNX Runtime: ${native.join(', ')}. The other ${fallback.length} run on tfjs's cpu kernels: ${fallback.join(', ')}.`;
     },
     install: `npm install ${ENGINE}`,
   },
@@ -78,6 +90,8 @@ export interface BackendReport {
   readonly available: boolean;
   /** Version of the package, or why it does not load and what to do. */
   readonly detail: string;
+  /** What else there is to know of a backend that loads, such as the kernels that are native. */
+  readonly notes?: string;
 }
 
 function installed(name: string): string | undefined {
@@ -144,6 +158,7 @@ export async function backendReports(): Promise<BackendReport[]> {
       description: spec.description,
       available: !problem,
       detail,
+      ...(!problem && spec.notes && { notes: await spec.notes() }),
     });
   }
   if (before) await tf.setBackend(before);

@@ -15,6 +15,7 @@ import { runOnCpu } from './fallback.js';
 import { sizeOf } from './graph.js';
 import { nativeKernelTable } from './kernels/index.js';
 import { KernelCall, type KernelInputs } from './kernels/kernel.js';
+import { loadRuntime } from './session.js';
 
 /** The name under which tfjs knows the backend. */
 export const BACKEND_NAME = 'onnx';
@@ -25,9 +26,13 @@ const PRIORITY = 4;
 /**
  * Makes the backend known to tfjs as `onnx`, with all its kernels. `await tf.setBackend('onnx')` then switches to it.
  * Calling it again does nothing.
+ *
+ * @throws {EngineError} when ONNX Runtime has no binary for this platform
  */
 export function registerOnnxBackend(options: OnnxBackendOptions = {}): void {
   if (registered) return;
+  // here and not when tfjs starts the backend, because tfjs would swallow the reason
+  loadRuntime();
   registerBackend(BACKEND_NAME, () => new OnnxBackend(options), PRIORITY);
   registerOnnxKernels();
   registered = true;

@@ -15,7 +15,10 @@ test('every backend is reported, with its version or the command that installs i
     });
   }
   expect(reports.filter((report) => report.available).map((report) => report.name)).toEqual(
-    expect.arrayContaining(['wasm', 'cpu']),
+    expect.arrayContaining(['onnx', 'wasm', 'cpu']),
+  );
+  expect(reports.find((report) => report.name === 'onnx')?.notes).toMatch(
+    /run on ONNX Runtime: .*BatchMatMul/,
   );
   // looking changes nothing
   expect(tf.getBackend()).toBe('cpu');

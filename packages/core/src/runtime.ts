@@ -13,16 +13,43 @@ interface BackendSpec {
   /** The npm package that brings it. */
   readonly package: string;
   readonly description: string;
-  /** Loads the package; importing it registers the backend with tfjs. */
+  /** Loads the package and registers the backend with tfjs. */
   readonly load: () => Promise<unknown>;
+  /** What else `rollcast doctor` should say of it, once it is loaded. */
+  readonly notes?: () => Promise<string>;
+  /** How to install it, when `npm install` of the package at tfjs's version is not it. */
+  readonly install?: string;
 }
 
-export type BackendName = 'tensorflow-gpu' | 'tensorflow' | 'wasm' | 'cpu';
+export type BackendName = 'onnx' | 'tensorflow-gpu' | 'tensorflow' | 'wasm' | 'cpu';
 
 /** Optional packages are named by a variable: the compiler does not look for what need not be there. */
 const optional = (name: string) => (): Promise<unknown> => import(name);
 
+const ENGINE = '@rollcast/tfjs-onnxruntime';
+
+interface Engine {
+  registerOnnxBackend(): void;
+  nativeKernels(): string[];
+  fallbackKernels(): string[];
+}
+
+const importEngine = (): Promise<Engine> => import(ENGINE) as Promise<Engine>;
+
 const BACKENDS: readonly BackendSpec[] = [
+  {
+    name: 'onnx',
+    tfjsName: 'onnx',
+    package: ENGINE,
+    description: 'compiles lazily and runs on ONNX Runtime; comes with Rollcast',
+    load: async () => (await importEngine()).registerOnnxBackend(),
+    notes: async () => {
+      const engine = await importEngine();
+      const [native, fallback] = [engine.nativeKernels(), engine.fallbackKernels()];
+      return `${native.length} kernels run on ONNX Runtime: ${native.join(', ')}. The other ${fallback.length} run on tfjs's cpu kernels: ${fallback.join(', ')}.`;
+    },
+    install: `npm install ${ENGINE}`,
+  },
   {
     name: 'tensorflow-gpu',
     tfjsName: 'tensorflow',
@@ -63,6 +90,8 @@ export interface BackendReport {
   readonly available: boolean;
   /** Version of the package, or why it does not load and what to do. */
   readonly detail: string;
+  /** What else there is to know of a backend that loads, such as the kernels that are native. */
+  readonly notes?: string;
 }
 
 function installed(name: string): string | undefined {
@@ -75,8 +104,8 @@ function installed(name: string): string | undefined {
 }
 
 /** Native packages fetch libtensorflow in an install script, which the repository's own settings do not run. */
-function installCommand({ package: name }: BackendSpec): string {
-  return `npm install --ignore-scripts=false ${name}@${tf.version_core}`;
+function installCommand({ package: name, install }: BackendSpec): string {
+  return install ?? `npm install --ignore-scripts=false ${name}@${tf.version_core}`;
 }
 
 async function tryBackend(spec: BackendSpec): Promise<string | undefined> {
@@ -129,6 +158,7 @@ export async function backendReports(): Promise<BackendReport[]> {
       description: spec.description,
       available: !problem,
       detail,
+      ...(!problem && spec.notes && { notes: await spec.notes() }),
     });
   }
   if (before) await tf.setBackend(before);

@@ -25,5 +25,6 @@ export function addDoctor(program: Command): void {
         ]),
       };
       console.log(renderTextTable(table));
+      for (const { name, notes } of reports) if (notes) console.log(`\n${name}: ${notes}`);
     });
 }

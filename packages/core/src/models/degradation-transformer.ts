@@ -146,7 +146,9 @@ export class DegradationTransformer implements SequencePolicy {
       );
     }
     const uniforms = random?.uniforms(batchSize * horizon);
-    return tf.tidy(() => {
+    let generation: Generation | undefined;
+    // not returned through tidy, which would look for tensors in every element of the arrays
+    tf.tidy(() => {
       const steps: { token: tf.Tensor1D; logProb: tf.Tensor1D; value: tf.Tensor1D; logProbs: tf.Tensor2D }[] =
         [];
       let tokens = tf.tensor2d(contextTokens, [batchSize, context], 'int32');
@@ -174,7 +176,7 @@ export class DegradationTransformer implements SequencePolicy {
         steps.push(step);
       }
       const collect = (parts: tf.Tensor1D[]): tf.TypedArray => tf.stack(parts, 1).dataSync();
-      return {
+      generation = {
         tokens: collect(steps.map((s) => s.token)) as Int32Array,
         logProbs: collect(steps.map((s) => s.logProb)) as Float32Array,
         values: collect(steps.map((s) => s.value)) as Float32Array,
@@ -188,6 +190,7 @@ export class DegradationTransformer implements SequencePolicy {
         }),
       };
     });
+    return generation!;
   }
 
   dispose(): void {

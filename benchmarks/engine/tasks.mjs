@@ -1,0 +1,96 @@
+// What the engine benchmark measures: the work of fine-tuning at the plan's size.
+import { PPO } from '@rollcast/algos';
+import {
+  Adam,
+  DegradationTransformer,
+  RandomStream,
+  collectSequences,
+  gradientStep,
+  maskedMean,
+  tf,
+} from '@rollcast/core';
+
+/** W points of context, L generated. */
+export const SIZE = { batch: 64, context: 40, horizon: 60, width: 64, layers: 3, heads: 4, vocabulary: 256 };
+
+function randomTokens(count, name) {
+  return Int32Array.from(new RandomStream(1, `bench/${name}`).uniforms(count), (u) =>
+    Math.floor(u * SIZE.vocabulary),
+  );
+}
+
+const environment = {
+  name: 'bench',
+  vocabularySize: SIZE.vocabulary,
+  contextLength: SIZE.context,
+  horizon: SIZE.horizon,
+  sample: (size) => ({ size, contextTokens: randomTokens(size * SIZE.context, 'contexts') }),
+  reward: (_batch, generated) => ({
+    reward: Float32Array.from(generated, (token) => -((token / SIZE.vocabulary) ** 2)),
+    components: {},
+  }),
+};
+
+/** Everything the tasks need on the backend in use; `tasks` by name, `dispose` frees it. */
+export function prepare() {
+  const { batch, context, horizon, width, layers, heads, vocabulary } = SIZE;
+  const options = { vocabularySize: vocabulary, width, layers, heads, attentionWindow: context + horizon };
+  const model = new DegradationTransformer(options, 1);
+  const reference = model.clone({ trainable: false });
+  const optimizer = new Adam(model.parameters);
+  const ppo = new PPO(
+    model,
+    { updateEpochs: 4, minibatchSize: batch },
+    { updates: 1000, batchSize: batch, seed: 1 },
+  );
+  const contexts = tf.tensor2d(randomTokens(batch * context, 'contexts'), [batch, context], 'int32');
+  const actions = tf.tensor2d(randomTokens(batch * horizon, 'actions'), [batch, horizon], 'int32');
+  const mask = tf.ones([batch, horizon]);
+  let update = 0;
+  const tasks = {
+    'train-step': () =>
+      void gradientStep({
+        parameters: model.parameters,
+        optimizer,
+        learningRate: 1e-4 / (1 + update++),
+        maxGradNorm: 0.5,
+        name: 'bench',
+        loss: () => {
+          const { logProbs, values } = model.score(contexts, actions);
+          return {
+            loss: tf.add(tf.neg(maskedMean(logProbs, mask)), maskedMean(tf.square(values), mask)),
+            stats: {},
+          };
+        },
+      }),
+    rollout: () =>
+      void model.generate({
+        contextTokens: randomTokens(batch * context, 'contexts'),
+        batchSize: batch,
+        horizon,
+        random: new RandomStream(1, `bench/actions/${update++}`),
+      }),
+    score: () => tf.tidy(() => void model.score(contexts, actions).logProbs.dataSync()),
+    'ppo-iteration': () => {
+      const { rollout } = collectSequences({
+        environment,
+        policy: model,
+        referencePolicy: reference,
+        batchSize: batch,
+        seed: 1,
+        update: update++,
+      });
+      ppo.update(rollout);
+    },
+  };
+  // reading a parameter makes a lazy backend finish its work
+  const finish = () => void model.parameters.variable('embedding').dataSync();
+  const dispose = () => {
+    tf.dispose([contexts, actions, mask]);
+    optimizer.dispose();
+    ppo.dispose();
+    model.dispose();
+    reference.dispose();
+  };
+  return { tasks, finish, dispose };
+}

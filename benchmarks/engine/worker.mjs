@@ -1,0 +1,25 @@
+// One engine of the benchmark: runs a task when asked and answers with its time.
+import { performance } from 'node:perf_hooks';
+
+import { selectBackend } from '@rollcast/core';
+
+import { prepare } from './tasks.mjs';
+
+await selectBackend(process.argv[2]);
+const { tasks, finish } = prepare();
+
+process.on('message', ({ task }) => {
+  try {
+    if (task === 'memory') {
+      process.send({ peakMegabytes: process.resourceUsage().maxRSS / 1024 });
+      return;
+    }
+    finish();
+    const start = performance.now();
+    tasks[task]();
+    finish();
+    process.send({ milliseconds: performance.now() - start });
+  } catch (error) {
+    process.send({ error: error.stack });
+  }
+});

@@ -1,0 +1,206 @@
+import { Tensor, engine, tidy, type TensorContainer, type Variable } from '@tensorflow/tfjs-core';
+
+import { OnnxBackend, type TensorData } from './backend.js';
+import { EngineError } from './errors.js';
+import type { HostArray, Value } from './graph.js';
+import { outlineGraph } from './outline.js';
+import { createSession } from './session-cache.js';
+import type { Session } from './session.js';
+
+/** A function that was traced; call it like the original. */
+export interface CompiledFunction<A extends Tensor[], R extends TensorContainer> {
+  (...args: A): R;
+  /** Frees the sessions; a later call traces anew. */
+  dispose(): void;
+  /** Signatures traced so far. */
+  readonly traces: number;
+}
+
+export interface CompileOptions {
+  /** Traces kept; the one used longest ago leaves. @defaultValue 16 */
+  maxTraces?: number;
+}
+
+/** Where an input of the graph comes from at each call. */
+type Source =
+  | { readonly kind: 'argument'; readonly index: number }
+  | { readonly kind: 'variable'; readonly variable: Variable }
+  | { readonly kind: 'constant'; readonly data: HostArray };
+
+interface TraceEntry {
+  readonly session: Session;
+  readonly sources: readonly Source[];
+  /** Rebuilds the result from the outputs. */
+  readonly result: unknown;
+  /** Variables that the function assigns, and which output they get. */
+  readonly updates: readonly { variable: Variable; output: number }[];
+}
+
+/** An output tensor in the shape of the result. */
+class Slot {
+  constructor(
+    readonly output: number,
+    readonly shape: number[],
+    readonly dtype: Tensor['dtype'],
+  ) {}
+}
+
+/**
+ * Traces a function of tensors once per signature (shapes and dtypes of its arguments) and afterwards runs the compiled
+ * graph without recording anything.
+ *
+ * Variables that it reads are read anew at every call, and variables that it assigns are assigned, so that a whole
+ * update (`variableGrads` and the optimiser's assignments) can be one call. Everything else it uses is fixed when it is
+ * traced: JavaScript numbers, random draws, tensors captured from outside. What changes from call to call (a learning
+ * rate, a position) must be an argument. Inside it nothing may be read (`dataSync`, `data`, `print`), no variable may be
+ * made, and only kernels that run on ONNX Runtime may be used. The result carries no gradient: under `tf.grad`, inside
+ * another compiled function, and on other backends the function itself is called.
+ *
+ * @param fn - from tensors to a tensor, or an array or object of tensors
+ * @returns a function whose results the caller disposes
+ */
+export function compile<A extends Tensor[], R extends TensorContainer>(
+  fn: (...args: A) => R,
+  { maxTraces = 16 }: CompileOptions = {},
+): CompiledFunction<A, R> {
+  const traces = new Map<string, TraceEntry>();
+  const call = (...args: A): R => {
+    const backend = engine().backend;
+    if (!(backend instanceof OnnxBackend) || backend.tracing || engine().state.gradientDepth > 0) {
+      return tidy(() => fn(...args));
+    }
+    const key = args.map(({ dtype, shape }) => `${dtype}[${shape.join()}]`).join();
+    let entry = traces.get(key);
+    if (!entry) {
+      entry = trace(backend, fn, args);
+      traces.set(key, entry);
+      if (traces.size > maxTraces) {
+        const [oldest, { session }] = traces.entries().next().value!;
+        session.dispose();
+        traces.delete(oldest);
+      }
+    }
+    return replay(backend, entry, args) as R;
+  };
+  const dispose = (): void => {
+    for (const { session } of traces.values()) session.dispose();
+    traces.clear();
+  };
+  return Object.defineProperty(Object.assign(call, { dispose }), 'traces', {
+    get: () => traces.size,
+  }) as unknown as CompiledFunction<A, R>;
+}
+
+function trace<A extends Tensor[], R extends TensorContainer>(
+  backend: OnnxBackend,
+  fn: (...args: A) => R,
+  args: A,
+): TraceEntry {
+  const registered = (): Variable[] => Object.values(engine().state.registeredVariables);
+  const { captured } = backend.beginTrace();
+  const before = new Map<Variable, TensorData>();
+  for (const variable of registered()) before.set(variable, backend.data.get(variable.dataId));
+  const owners = new Map<TensorData, Variable>();
+  for (const [variable, data] of before) owners.set(data, variable);
+  const argumentIndex = new Map<Value, number>();
+  let entry: TraceEntry | undefined;
+  try {
+    engine().startScope('compile');
+    const placeholders = args.map(({ shape, dtype }, index) => {
+      if (dtype === 'complex64' || dtype === 'string' || shape.includes(0)) {
+        throw new EngineError(
+          `compile() takes no ${dtype} tensor of shape [${shape.join()}] as an argument.`,
+        );
+      }
+      const value: Value = { type: dtype, shape: shape.slice() };
+      argumentIndex.set(value, index);
+      return engine().makeTensorFromTensorInfo(backend.makePlaceholder(value), backend);
+    });
+    const returned = fn(...(placeholders as A));
+    const outputs: Value[] = [];
+    const outputOf = (tensor: Tensor): number => {
+      let value = backend.toValue(tensor);
+      if (!value.node) value = backend.recorder.op('Identity', [value], { ...value });
+      const known = outputs.indexOf(value);
+      return known >= 0 ? known : outputs.push(value) - 1;
+    };
+    const result = mapTensors(
+      returned,
+      (tensor) => new Slot(outputOf(tensor), tensor.shape.slice(), tensor.dtype),
+    );
+    const updates = registered()
+      .filter((variable) => {
+        if (!before.has(variable)) {
+          throw new EngineError(
+            'A variable was made inside compile(); make it outside and assign it inside.',
+          );
+        }
+        return backend.data.get(variable.dataId) !== before.get(variable);
+      })
+      .map((variable) => ({ variable, output: outputOf(variable) }));
+    const outline = outlineGraph(backend.recorder.nodes, outputs);
+    const sources = outline.inputs.map((value): Source => {
+      const index = argumentIndex.get(value);
+      if (index !== undefined) return { kind: 'argument', index };
+      const data = captured.get(value);
+      const variable = data && owners.get(data);
+      return variable ? { kind: 'variable', variable } : { kind: 'constant', data: value.source! };
+    });
+    entry = { session: createSession(outline, backend.sessionOptions), sources, result, updates };
+    return entry;
+  } finally {
+    // variables have their old values again, until the first run
+    for (const [variable, data] of before) {
+      const now = backend.data.get(variable.dataId);
+      if (now !== data) Object.assign(now, { values: data.values, value: undefined, recording: -1 });
+    }
+    engine().endScope();
+    backend.endTrace();
+  }
+}
+
+function replay(
+  backend: OnnxBackend,
+  { session, sources, result, updates }: TraceEntry,
+  args: Tensor[],
+): unknown {
+  const feeds = sources.map((source): HostArray => {
+    if (source.kind === 'constant') return source.data;
+    const { dataId } = source.kind === 'argument' ? args[source.index] : source.variable;
+    return backend.readSync(dataId) as HostArray;
+  });
+  const outputs = session.run(feeds);
+  for (const { variable, output } of updates) assign(backend, variable, outputs[output]);
+  return mapSlots(result, ({ output, shape, dtype }) =>
+    engine().makeTensorFromTensorInfo(backend.makeHost(outputs[output], shape.slice(), dtype), backend),
+  );
+}
+
+function assign(backend: OnnxBackend, variable: Variable, values: HostArray): void {
+  const data = backend.data.get(variable.dataId);
+  if (data.refCount === 1) {
+    Object.assign(data, { values, value: undefined, recording: -1 });
+    return;
+  }
+  // another tensor shares the old data and keeps it
+  const info = backend.makeHost(values, variable.shape, variable.dtype);
+  const tensor = engine().makeTensorFromTensorInfo(info, backend);
+  variable.assign(tensor);
+  tensor.dispose();
+}
+
+function mapTensors(container: unknown, map: (tensor: Tensor) => unknown): unknown {
+  if (container instanceof Tensor) return map(container as Tensor);
+  return mapItems(container, (item) => mapTensors(item, map));
+}
+
+function mapSlots(container: unknown, map: (slot: Slot) => unknown): unknown {
+  if (container instanceof Slot) return map(container);
+  return mapItems(container, (item) => mapSlots(item, map));
+}
+
+function mapItems(container: unknown, map: (item: unknown) => unknown): unknown {
+  if (container === null || typeof container !== 'object') return container;
+  if (Array.isArray(container)) return container.map(map);
+  return Object.fromEntries(Object.entries(container).map(([name, item]) => [name, map(item)]));
+}

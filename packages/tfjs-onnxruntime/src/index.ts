@@ -1,0 +1,12 @@
+export { OnnxBackend, type OnnxBackendOptions } from './backend.js';
+export { compile, type CompileOptions, type CompiledFunction } from './compile.js';
+export { EngineError } from './errors.js';
+export {
+  BACKEND_NAME,
+  fallbackKernels,
+  nativeKernels,
+  onnxBackend,
+  registerOnnxBackend,
+} from './register-backend.js';
+export type { CacheStatistics } from './session-cache.js';
+export type { SessionOptions } from './session.js';

@@ -1,0 +1,135 @@
+/**
+ * The one file that touches the inside of onnxruntime-node. Its public `run` wraps a synchronous native call in a
+ * promise; `dataSync` needs the call itself, which is the package's internal binding. The version is pinned and this
+ * path is tested.
+ */
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+
+import { Tensor } from 'onnxruntime-common';
+
+import { EngineError } from './errors.js';
+import type { ElementType, HostArray } from './graph.js';
+
+interface NativeSession {
+  loadModel(buffer: ArrayBufferLike, byteOffset: number, byteLength: number, options: object): void;
+  run(
+    feeds: Record<string, Tensor>,
+    fetches: Record<string, Tensor | null>,
+    options: object,
+  ): Record<string, Tensor>;
+  endProfiling(): void;
+  dispose(): void;
+}
+
+interface Binding {
+  binding: { InferenceSession: new () => NativeSession };
+  initOrt: () => void;
+}
+
+let loaded: Binding | undefined;
+
+/** @throws {EngineError} when the package has no binary for this platform or is not installed */
+export function loadRuntime(): Binding {
+  if (loaded) return loaded;
+  const require = createRequire(import.meta.url);
+  try {
+    const binding = require('onnxruntime-node/dist/binding.js') as Binding;
+    binding.initOrt();
+    return (loaded = binding);
+  } catch (error) {
+    const platform = `${process.platform}-${process.arch}`;
+    throw new EngineError(
+      `onnxruntime-node cannot be loaded on ${platform}: ${firstLine(error)}. It carries binaries for linux-x64, linux-arm64, darwin-arm64, win32-x64 and win32-arm64; elsewhere use tfjs's wasm backend.`,
+      { cause: error },
+    );
+  }
+}
+
+/** What a session reads and writes, in order. */
+export interface PortSpec {
+  readonly type: ElementType;
+  readonly shape: readonly number[];
+}
+
+export interface SessionOptions {
+  /** Threads of one operator. @defaultValue the number of cores */
+  readonly threads?: number;
+  /** What ONNX Runtime may rewrite. @defaultValue 'all' */
+  readonly optimisation?: 'disabled' | 'basic' | 'extended' | 'all';
+  /** Writes a profile of every run to a file with this prefix; for measurements. */
+  readonly profilePrefix?: string;
+}
+
+/** A loaded model, run synchronously on host memory. */
+export class Session {
+  private readonly native: NativeSession;
+  private readonly fetches: Record<string, null>;
+
+  /** @throws {EngineError} when ONNX Runtime refuses the model */
+  constructor(
+    model: Uint8Array,
+    readonly inputs: readonly PortSpec[],
+    readonly outputs: readonly PortSpec[],
+    options: SessionOptions = {},
+  ) {
+    const { binding } = loadRuntime();
+    this.native = new binding.InferenceSession();
+    this.fetches = Object.fromEntries(outputs.map((_, i) => [`o${i}`, null]));
+    const threads = options.threads ?? availableParallelism();
+    try {
+      this.native.loadModel(model.buffer, model.byteOffset, model.byteLength, {
+        intraOpNumThreads: threads,
+        interOpNumThreads: 1,
+        executionMode: 'sequential',
+        graphOptimizationLevel: options.optimisation ?? 'all',
+        // every session has threads of its own; those that wait must not take the cores from those that work
+        extra: { session: { intra_op: { allow_spinning: '0' } } },
+        logSeverityLevel: 4, // errors are thrown and need not be printed too
+        ...(options.profilePrefix && { enableProfiling: true, profileFilePrefix: options.profilePrefix }),
+      });
+    } catch (error) {
+      throw new EngineError(`ONNX Runtime refused the graph: ${firstLine(error)}`, { cause: error });
+    }
+  }
+
+  /**
+   * @param sources - host memory of the inputs, in order
+   * @returns fresh host memory of the outputs, in order
+   * @throws {EngineError} naming the tfjs kernel, shapes and types of the node that failed
+   */
+  run(sources: readonly HostArray[]): HostArray[] {
+    const feeds: Record<string, Tensor> = {};
+    for (let i = 0; i < sources.length; i++) {
+      const { type, shape } = this.inputs[i];
+      feeds[`i${i}`] = new Tensor(type as 'float32', sources[i] as Float32Array, shape);
+    }
+    try {
+      const results = this.native.run(feeds, this.fetches, {});
+      return this.outputs.map((_, i) => results[`o${i}`].data as HostArray);
+    } catch (error) {
+      throw new EngineError(describeFailure(error), { cause: error });
+    }
+  }
+
+  dispose(): void {
+    this.native.dispose();
+  }
+
+  endProfiling(): void {
+    this.native.endProfiling();
+  }
+}
+
+function describeFailure(error: unknown): string {
+  const message = (error as Error).message;
+  const kernel = /Name:'(tfjs kernel .*?) #\d+'/.exec(message)?.[1];
+  if (/bad_alloc|Failed to allocate|out of memory/i.test(message)) {
+    return `Out of memory${kernel ? ` in ${kernel}` : ''}: use a smaller batch. (${firstLine(error)})`;
+  }
+  return `ONNX Runtime failed${kernel ? ` in ${kernel}` : ''}: ${firstLine(error)}`;
+}
+
+function firstLine(error: unknown): string {
+  return (error as Error).message.split('\n')[0];
+}

@@ -1,0 +1,2 @@
+import './setup.mjs';
+import '@tensorflow/tfjs-core/dist/tests.js';

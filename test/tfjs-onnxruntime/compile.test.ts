@@ -1,0 +1,146 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+
+import { Adam, DegradationTransformer, ParameterStore, selectBackend, tf } from '@rollcast/core';
+import { EngineError, compile, onnxBackend } from '@rollcast/tfjs-onnxruntime';
+
+beforeAll(() => selectBackend('onnx'));
+afterAll(() => selectBackend('cpu'));
+
+test('a compiled function gives what the function gives, and is traced once a signature', () => {
+  let calls = 0;
+  const plain = (x: tf.Tensor, y: tf.Tensor): { sum: tf.Tensor; parts: tf.Tensor[] } => {
+    calls += 1;
+    return { sum: tf.sum(tf.mul(x, y)), parts: [tf.tanh(x), tf.reshape(y, [-1, 1])] };
+  };
+  const compiled = compile(plain);
+  const before = tf.memory().numTensors;
+  for (const values of [
+    [1, 2],
+    [-3, 0.5],
+    [1, 2, 3],
+  ]) {
+    tf.tidy(() => {
+      const x = tf.tensor1d(values);
+      const y = tf.add(x, 1); // pending when it is handed over
+      const expected = plain(x, y);
+      const found = compiled(x, y);
+      expect(found.sum.dataSync()).toBeAllClose(expected.sum.dataSync());
+      expect(found.parts.map((part) => part.shape)).toEqual([[values.length], [values.length, 1]]);
+      found.parts.forEach((part, i) => expect(part.dataSync()).toBeAllClose(expected.parts[i].dataSync()));
+    });
+  }
+  expect(calls).toBe(3 + 2);
+  expect(compiled.traces).toBe(2);
+  expect(tf.memory().numTensors).toBe(before);
+  compiled.dispose();
+  expect(compiled.traces).toBe(0);
+});
+
+test('variables are read anew and assigned at every call', () => {
+  const w = tf.variable(tf.scalar(2));
+  const step = compile((rate: tf.Tensor) => {
+    const { value, grads } = tf.variableGrads(() => tf.square(tf.sub<tf.Scalar>(w, 5)), [w]);
+    w.assign(tf.sub<tf.Scalar>(w, tf.mul(rate, grads[w.name])));
+    return value;
+  });
+  const run = (rate: number): number =>
+    tf.tidy(() => {
+      const loss = step(tf.scalar(rate));
+      return loss.dataSync()[0];
+    });
+  expect(run(0.5)).toBeCloseTo(9); // 2 → 2 + 0.5 · 6 = 5
+  expect(w.dataSync()[0]).toBeCloseTo(5);
+  expect(run(0.1)).toBeCloseTo(0);
+  w.assign(tf.scalar(6));
+  const shared = w.clone();
+  expect(run(0.25)).toBeCloseTo(1); // 6 → 6 − 0.25 · 2 = 5.5
+  expect(w.dataSync()[0]).toBeCloseTo(5.5);
+  expect(tf.add(w, 1).dataSync()[0]).toBeCloseTo(6.5);
+  // a tensor that shared the old value keeps it
+  expect(shared.dataSync()[0]).toBe(6);
+  step.dispose();
+  tf.dispose([w, shared]);
+});
+
+test('a whole update in one call equals the same update recorded each time', () => {
+  const losses = (compiled: boolean): number[] => {
+    const model = new DegradationTransformer({
+      vocabularySize: 12,
+      width: 8,
+      layers: 1,
+      heads: 2,
+      attentionWindow: 8,
+    });
+    const optimizer = new Adam(model.parameters);
+    const trainable = model.parameters.entries();
+    const update = (contexts: tf.Tensor, actions: tf.Tensor): tf.Tensor => {
+      const { value, grads } = tf.variableGrads(
+        () => tf.neg(tf.mean(model.score(contexts as tf.Tensor2D, actions as tf.Tensor2D).logProbs)),
+        trainable.map(([, variable]) => variable),
+      );
+      // Adam's bias corrections are JavaScript numbers, so plain descent here
+      for (const [, variable] of trainable) {
+        if (grads[variable.name]) variable.assign(tf.sub(variable, tf.mul(grads[variable.name], 0.1)));
+      }
+      return value;
+    };
+    const run = compile(update);
+    const found: number[] = [];
+    const before = tf.memory().numTensors;
+    for (let i = 0; i < 4; i++) {
+      tf.tidy(() => {
+        const contexts = tf.tensor2d([1, 2, 3, 4, 5, 6], [2, 3], 'int32');
+        const actions = tf.tensor2d([4, 5, 7, i], [2, 2], 'int32');
+        found.push((compiled ? run : update)(contexts, actions).dataSync()[0]);
+      });
+    }
+    expect(tf.memory().numTensors).toBe(before);
+    run.dispose();
+    optimizer.dispose();
+    model.dispose();
+    return found;
+  };
+  const recorded = losses(false);
+  expect(losses(true)).toBeAllClose(recorded, { rtol: 1e-6 });
+  expect(recorded[3]).not.toBeCloseTo(recorded[0]);
+});
+
+test('what may not happen inside says so, and leaves variables and backend as they were', () => {
+  const store = new ParameterStore();
+  store.add('w', [2], Float32Array.of(1, 2));
+  const w = store.variable('w');
+  const one = tf.tensor1d([1, 1]);
+  const reading = compile((x: tf.Tensor) => {
+    w.assign(tf.add(w, x));
+    return tf.mul(x, tf.sum(w).dataSync()[0]);
+  });
+  expect(() => reading(one)).toThrow(EngineError);
+  expect(() => reading(one)).toThrow(/inside compile\(\)/);
+  const foreign = compile((x: tf.Tensor) => tf.atan2(x, x));
+  expect(() => foreign(one)).toThrow(/kernels that ONNX Runtime does not know/);
+  const making = compile((x: tf.Tensor) => tf.variable(x).add(1));
+  expect(() => making(one)).toThrow(/variable was made inside/);
+  expect(w.dataSync()).toBeAllClose([1, 2]);
+  expect(tf.tidy(() => tf.add(w, one).dataSync())).toBeAllClose([2, 3]);
+  expect(onnxBackend().tracing).toBe(false);
+  tf.disposeVariables();
+  one.dispose();
+});
+
+test('under a gradient and on other backends the function itself is called', async () => {
+  const square = compile((x: tf.Tensor) => tf.square(x));
+  const x = tf.scalar(3);
+  expect(
+    tf.tidy(
+      () =>
+        tf
+          .grad((y) => square(y))(x)
+          .dataSync()[0],
+    ),
+  ).toBe(6);
+  expect(square.traces).toBe(0);
+  await selectBackend('cpu');
+  expect(tf.tidy(() => square(x).dataSync()[0])).toBe(9);
+  await selectBackend('onnx');
+  x.dispose();
+});

@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 import { build } from 'esbuild';
+import { format } from 'prettier';
 
 import { reasonFor } from '../test/conformance/reasons.mjs';
 
@@ -77,7 +78,10 @@ this page: **${counts.passed} of ${ran} pass (${(100 * share).toFixed(2)} %)**; 
 
 ${rows.length === 0 ? 'Nothing fails.' : `| What does not pass | Why |\n|---|---|\n${rows.join('\n')}`}
 `;
-  writeFileSync(`${root}packages/tfjs-onnxruntime/CONFORMANCE.md`, page);
+  writeFileSync(
+    `${root}packages/tfjs-onnxruntime/CONFORMANCE.md`,
+    await format(page, { parser: 'markdown' }),
+  );
   const unexplained = failures.filter(({ name }) => !reasonFor(name));
   if (share < TARGET || unexplained.length > 0) process.exitCode = 1;
 }

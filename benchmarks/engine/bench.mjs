@@ -1,12 +1,18 @@
-// Times the engine against tfjs's WebAssembly backend: `npm run bench:engine -- [--runs N] [--tasks a,b] [--json FILE]`.
-// The engines take turns, each in a process of its own, so that a busy moment of the machine meets both.
-import { fork } from 'node:child_process';
+// Times the engine against tfjs's WebAssembly backend and, where `python3` (or $PYTHON) has torch, eager PyTorch:
+// `npm run bench:engine -- [--runs N] [--tasks a,b] [--engines onnx,wasm,pytorch] [--json FILE]`.
+// The engines take turns, each in a process of its own, so that a busy moment of the machine meets all of them.
+import { fork, spawn, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-const ENGINES = ['onnx', 'wasm'];
+import { SIZE } from './tasks.mjs';
+
+const PYTHON = process.env.PYTHON ?? 'python3';
+const hasTorch = spawnSync(PYTHON, ['-c', 'import torch']).status === 0;
+const ENGINES = ['onnx', 'wasm', ...(hasTorch ? ['pytorch'] : [])];
 const TASKS = ['train-step', 'rollout', 'score', 'ppo-iteration'];
 
 const { values: options } = parseArgs({
@@ -21,15 +27,57 @@ const runs = Number(options.runs);
 const tasks = options.tasks.split(',');
 const engines = options.engines.split(',');
 
-const worker = fileURLToPath(new URL('worker.mjs', import.meta.url));
-const processes = Object.fromEntries(engines.map((engine) => [engine, fork(worker, [engine])]));
-const ask = (engine, task) =>
-  new Promise((resolve, reject) => {
-    processes[engine].once('message', ({ error, ...answer }) =>
-      error ? reject(new Error(`${engine}, ${task}: ${error}`)) : resolve(answer),
-    );
-    processes[engine].send({ task });
-  });
+/** A Node process that computes with one tfjs backend. */
+function tfjsEngine(name) {
+  const child = fork(fileURLToPath(new URL('worker.mjs', import.meta.url)), [name]);
+  const ask = (task) =>
+    new Promise((resolve, reject) => {
+      child.once('message', ({ error, ...answer }) =>
+        error ? reject(new Error(`${name}, ${task}: ${error}`)) : resolve(answer),
+      );
+      child.send({ task });
+    });
+  return { ask, end: () => child.kill() };
+}
+
+/** A Python process that answers each task with a number. */
+async function torchProcess(threads) {
+  const { batch, context, horizon, vocabulary, ...shape } = SIZE;
+  const sizes = {
+    ...shape,
+    batchSize: batch,
+    contextLength: context,
+    horizon,
+    vocabularySize: vocabulary,
+    threads,
+  };
+  const script = fileURLToPath(new URL('../peers/pytorch_transformer.py', import.meta.url));
+  const child = spawn(PYTHON, [script, JSON.stringify(sizes)], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  await lines.next(); // ready
+  const ask = async (task) => {
+    child.stdin.write(`${task}\n`);
+    const number = Number((await lines.next()).value);
+    return { milliseconds: number, peakMegabytes: number };
+  };
+  return { ask, end: () => child.kill() };
+}
+
+/** PyTorch with one thread and with two, whichever is faster at the moment. */
+async function torchEngine() {
+  const variants = [await torchProcess(1), await torchProcess(2)];
+  const ask = async (task) => {
+    const answers = [];
+    for (const variant of variants) answers.push(await variant.ask(task));
+    return answers.reduce((best, answer) => (answer.milliseconds < best.milliseconds ? answer : best));
+  };
+  return { ask, end: () => variants.forEach((variant) => variant.end()) };
+}
+
+const processes = {};
+for (const engine of engines)
+  processes[engine] = engine === 'pytorch' ? await torchEngine() : tfjsEngine(engine);
+const ask = (engine, task) => processes[engine].ask(task);
 const median = (numbers) => {
   const sorted = [...numbers].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
@@ -55,10 +103,13 @@ try {
         ({ engine, medianMs, firstMs }) =>
           `${engine} ${medianMs.toFixed(1)} ms (first ${firstMs.toFixed(0)})`,
       );
-    const [a, b] = engines.map((engine) => median(times[engine]));
-    console.log(
-      `${task.padEnd(14)} ${line.join('   ')}${b ? `   ${engines[1]}/${engines[0]} ${(b / a).toFixed(1)}` : ''}`,
-    );
+    const ratios = engines
+      .slice(1)
+      .map(
+        (engine) =>
+          `${engines[0]}/${engine} ${(median(times[engines[0]]) / median(times[engine])).toFixed(2)}`,
+      );
+    console.log(`${task.padEnd(14)} ${line.join('   ')}   ${ratios.join('   ')}`);
   }
   for (const engine of engines) {
     const { peakMegabytes } = await ask(engine, 'memory');
@@ -70,5 +121,5 @@ try {
     writeFileSync(options.json, `${JSON.stringify(rows, null, 2)}\n`);
   }
 } finally {
-  for (const child of Object.values(processes)) child.kill();
+  for (const { end } of Object.values(processes)) end();
 }

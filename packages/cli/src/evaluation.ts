@@ -17,7 +17,7 @@ import {
 } from '@rollcast/envs';
 
 /** Sequences generated at a time: enough to keep the arithmetic busy, little enough to stay in memory. */
-const GENERATION_BATCH = 512;
+const GENERATION_BATCH = 256;
 
 export interface EvaluateOptions {
   environment: DegradationEnvironment;

@@ -172,3 +172,15 @@ describe('the value head', () => {
     expect(stats.policyLoss).toBeAllClose(-mean, { atol: 1e-5 });
   });
 });
+
+test('without a minibatch size, an even batch is halved and an odd one taken whole', () => {
+  for (const [batchSize, steps] of [
+    [8, 2],
+    [5, 1],
+  ]) {
+    const policy = model();
+    const { rollout } = collectSequences({ environment, policy, batchSize, seed: 2, update: 0 });
+    const stats = new PPO(policy, {}, { ...budget, batchSize }).update(rollout);
+    expect(stats.gradientSteps).toBe(steps);
+  }
+});

@@ -52,7 +52,11 @@ export const ppoOptions = z.strictObject({
   valueClipRange: z.number().gt(0).optional().describe('clips the move of the value too; off when left out'),
   valueCoef: z.number().min(0).default(0.5).describe('weight of the value loss'),
   updateEpochs: z.int().min(1).default(1).describe('passes over each rollout'),
-  minibatchSize: z.int().min(1).default(32).describe('trajectories a minibatch; divides the batch'),
+  minibatchSize: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('trajectories a minibatch, a divisor of the batch; half the batch when left out'),
   normaliseReturns: z
     .boolean()
     .default(true)
@@ -101,6 +105,7 @@ export class PPO implements Algorithm {
   readonly options: ResolvedPPOOptions;
   private readonly optimizer: Adam;
   private readonly klControl: KlControl;
+  private readonly minibatchSize: number;
   private updatesDone = 0;
   /** Running standard deviation of the returns; undefined before the first rollout. */
   private returnScale: number | undefined;
@@ -112,7 +117,9 @@ export class PPO implements Algorithm {
     private readonly budget: RunBudget,
   ) {
     this.options = resolveOptions(ppoOptions, options, 'ppo');
-    const { minibatchSize } = this.options;
+    const half = budget.batchSize % 2 === 0 ? budget.batchSize / 2 : budget.batchSize;
+    const minibatchSize = this.options.minibatchSize ?? half;
+    this.minibatchSize = minibatchSize;
     if (budget.batchSize % minibatchSize !== 0) {
       const divisors = Array.from({ length: budget.batchSize }, (_, i) => i + 1).filter(
         (n) => budget.batchSize % n === 0,
@@ -127,7 +134,8 @@ export class PPO implements Algorithm {
 
   /** Several epochs of minibatch steps from one rollout. */
   update(rollout: Rollout): PPOUpdateStats {
-    const { gamma, gaeLambda, updateEpochs, minibatchSize } = this.options;
+    const { gamma, gaeLambda, updateEpochs } = this.options;
+    const { minibatchSize } = this;
     const penalised = this.scaled({ ...rollout, rewards: this.klControl.penalisedRewards(rollout) });
     const estimated = generalisedAdvantages(penalised, rollout.values, gamma, gaeLambda);
     const advantages = this.options.normaliseAdvantages

@@ -205,6 +205,25 @@ test('evaluate takes other data: all units of the file', async () => {
   expect(JSON.parse(readFileSync(json, 'utf8'))).toMatchObject({ units: 3, windows: 6 });
 });
 
+test('a folder given for the JSON is refused before the work, and a missing parent is made', async () => {
+  const refused = await rollcast('evaluate', '--run', at('reinforce'), '--json', folder);
+  expect(refused.code).toBe(2);
+  expect(refused.err).toMatch(/--json names a file/);
+  const json = join(at('new'), 'folder', 'table.json');
+  await succeed(
+    'evaluate',
+    '--run',
+    at('reinforce'),
+    '--samples',
+    '2',
+    '--windows-per-unit',
+    '1',
+    '--json',
+    json,
+  );
+  expect(existsSync(json)).toBe(true);
+});
+
 test('a run that is there is refused, replaced by --force, and keeps its flags when resumed', async () => {
   const refused = await rollcast('train', '--init', at('pre'), '--updates', '1', '--out', at('reinforce'));
   expect(refused.code).toBe(2);

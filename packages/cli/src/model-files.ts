@@ -92,13 +92,19 @@ export function readAlgorithmState(checkpoint: Checkpoint): AlgorithmState {
 /** Which checkpoint of a run to read. */
 export type CheckpointChoice = 'latest' | 'best' | number;
 
-/** Opens a run and one of its checkpoints. @throws {CheckpointError} when there is none that is good */
+/**
+ * Opens a run and one of its checkpoints: the one asked for, otherwise the best of a pre-training run and the latest of
+ * a fine-tuning run.
+ *
+ * @throws {CheckpointError} when there is none that is good
+ */
 export function openRun(
   path: string,
-  choice: CheckpointChoice = 'latest',
+  choice?: CheckpointChoice,
 ): { run: RunDirectory; checkpoint: Checkpoint } {
   const run = RunDirectory.open(path);
-  return { run, checkpoint: new CheckpointStore(run.checkpointFolder).load(choice) };
+  const usual = run.kind === 'pretrain' ? 'best' : 'latest';
+  return { run, checkpoint: new CheckpointStore(run.checkpointFolder).load(choice ?? usual) };
 }
 
 function loadWeights(model: DegradationTransformer, checkpoint: Checkpoint, name: string): void {

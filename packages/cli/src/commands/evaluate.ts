@@ -95,9 +95,7 @@ export async function evaluateRun(
   flags: EvaluateRequest,
   backend: string,
 ): Promise<{ run: RunDirectory; result: EvaluationWithPaths; charts: ReportChart[] }> {
-  const { run } = openRun(flags.run, flags.checkpoint);
-  const choice = flags.checkpoint ?? (run.kind === 'pretrain' ? 'best' : 'latest');
-  const { checkpoint } = openRun(flags.run, choice);
+  const { run, checkpoint } = openRun(flags.run, flags.checkpoint);
   const { dataset, windows } = evaluationWindows(flags, run);
   return withLogger(run, async (logger) => {
     logger.info(backend);

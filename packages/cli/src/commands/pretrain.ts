@@ -86,7 +86,7 @@ export function addPretrain(program: Command): void {
   command.action(async (flags: PretrainFlags) => {
     const backend = await startBackend(flags.backend);
     if (flags.resume) {
-      const { run } = openRun(flags.out);
+      const { run } = openRun(flags.out, 'latest');
       const resumed = RunDirectory.create(flags.out, {
         kind: 'pretrain',
         config: run.config,
@@ -149,7 +149,8 @@ export async function runPretraining(run: RunDirectory, backend: string, resume:
     const { train, heldOut, notes } = loadWindows(config.data);
     for (const note of notes) logger.info(note);
     const store = new CheckpointStore(run.checkpointFolder);
-    const loaded = resume ? readModel(store.load('latest')) : newModel(config);
+    const checkpoint = resume ? store.load('latest') : undefined;
+    const loaded = checkpoint ? readModel(checkpoint) : newModel(config);
     const { model, tokeniser } = loaded;
     describeStart(logger, loaded, train, heldOut);
     const windows = tokenWindows(train, tokeniser);
@@ -159,8 +160,8 @@ export async function runPretraining(run: RunDirectory, backend: string, resume:
     );
     const trainer = new Pretrainer(model, windows, config.pretrain, config.seed);
     let best = Infinity;
-    if (resume) {
-      trainer.restore(readAlgorithmState(store.load('latest')));
+    if (checkpoint) {
+      trainer.restore(readAlgorithmState(checkpoint));
       run.rewindMetrics(trainer.stepsDone);
       best = Math.min(...run.readMetrics().map((record) => record['validation/crossEntropy'] ?? Infinity));
     }

@@ -222,6 +222,7 @@ export async function runTraining(
     logger.info(backend);
     const store = new CheckpointStore(run.checkpointFolder);
     const checkpoint = resume ? store.load('latest') : openRun(config.init, 'best').checkpoint;
+    if (resume) run.rewindMetrics(checkpoint.update); // before anything reads what is to be forgotten
     const loaded = readModel(checkpoint);
     const referencePolicy = resume
       ? readReference(checkpoint, loaded)!
@@ -294,7 +295,6 @@ export async function runTraining(
     };
     if (resume) {
       learner.algorithm.restore(readAlgorithmState(checkpoint));
-      run.rewindMetrics(checkpoint.update);
     }
     const interrupt = listenForInterrupt(() => learner.stop());
     try {

@@ -22,6 +22,7 @@ V, B, W, L = config["vocabularySize"], config["batchSize"], config["contextLengt
 HEAD = D // HEADS
 torch.set_num_threads(config["threads"])
 torch.manual_seed(1)
+FUTURE = torch.full((W + L, W + L), float("-inf")).triu(1)
 
 
 class Block(torch.nn.Module):
@@ -43,10 +44,20 @@ class Block(torch.nn.Module):
             keys[:, :, filled : filled + t] = k
             values[:, :, filled : filled + t] = v
             k, v = keys[:, :, : filled + t], values[:, :, : filled + t]
-        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=t > 1)
+        mixed = attend(q, k, v)
         x = x + self.out(mixed.transpose(1, 2).reshape(b, t, D))
         h = self.inner(self.norm2(x))
         return x + self.outer(h * torch.sigmoid(1.702 * h))
+
+
+def attend(q, k, v):
+    t = q.shape[2]
+    if hasattr(F, "scaled_dot_product_attention"):
+        return F.scaled_dot_product_attention(q, k, v, is_causal=t > 1)
+    scores = (q * HEAD**-0.5) @ k.transpose(-2, -1)  # PyTorch before 2.0 has no fused attention
+    if t > 1:
+        scores = scores + FUTURE[:t, :t]
+    return scores.softmax(-1) @ v
 
 
 def rotate(x, cos, sin):

@@ -5,16 +5,16 @@ import {
   DegradationTransformer,
   exactKlOnHost,
   resolveOptions,
-  selectBackend,
   tf,
   type Rollout,
 } from '@rollcast/core';
 import { KlControl, Reinforce, klControlOptions, type KlControlOptions } from '@rollcast/algos';
 
+import { useBackend } from '../support/backends.js';
 import { rolloutOf } from '../support/rollouts.js';
 import { take } from '../support/tensors.js';
 
-beforeAll(() => selectBackend('cpu'));
+beforeAll(() => useBackend('cpu'));
 
 const V = 4;
 const model = (seed: number): DegradationTransformer =>

@@ -7,7 +7,6 @@ import {
   NumericalError,
   Trainer,
   collectSequences,
-  selectBackend,
   type Algorithm,
   type AlgorithmState,
   type Metrics,
@@ -16,10 +15,11 @@ import {
 } from '@rollcast/core';
 import { builtInAlgorithms } from '@rollcast/algos';
 
+import { useBackend } from '../support/backends.js';
 import { RepeatEnvironment } from '../support/repeat-environment.js';
 import { expectNoTensorLeft } from '../support/tensors.js';
 
-beforeAll(() => selectBackend('wasm'));
+beforeAll(() => useBackend('wasm'));
 
 const environment = new RepeatEnvironment();
 const batchSize = 32;

@@ -5,15 +5,15 @@ import {
   DegradationTransformer,
   collectSequences,
   normaliseAdvantages,
-  selectBackend,
   type Rollout,
 } from '@rollcast/core';
 import { PPO, type PPOOptions } from '@rollcast/algos';
 
+import { useBackend } from '../support/backends.js';
 import { RepeatEnvironment } from '../support/repeat-environment.js';
 import { rolloutOf } from '../support/rollouts.js';
 
-beforeAll(() => selectBackend('wasm'));
+beforeAll(() => useBackend('wasm'));
 
 const model = (): DegradationTransformer =>
   new DegradationTransformer({ vocabularySize: 6, width: 16, layers: 1, heads: 2 }, 1);

@@ -1,11 +1,12 @@
 import { beforeAll, expect, test } from '@jest/globals';
 
-import { CheckpointError, DegradationTransformer, selectBackend } from '@rollcast/core';
+import { CheckpointError, DegradationTransformer } from '@rollcast/core';
 import { Pretrainer, crossEntropy, type PretrainOptions, type TokenWindows } from '@rollcast/algos';
 
+import { useBackend } from '../support/backends.js';
 import { expectNoTensorLeft } from '../support/tensors.js';
 
-beforeAll(() => selectBackend('wasm'));
+beforeAll(() => useBackend('wasm'));
 
 const V = 8;
 const model = (): DegradationTransformer =>

@@ -1,11 +1,12 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 
-import { DegradationTransformer, ShapeError, selectBackend, tf, type Rollout } from '@rollcast/core';
+import { DegradationTransformer, ShapeError, tf, type Rollout } from '@rollcast/core';
 import { Reinforce, meanPerStep, type ReinforceOptions } from '@rollcast/algos';
 
+import { useBackend } from '../support/backends.js';
 import { rolloutOf } from '../support/rollouts.js';
 
-beforeAll(() => selectBackend('cpu'));
+beforeAll(() => useBackend('cpu'));
 
 const V = 4;
 const model = (): DegradationTransformer =>

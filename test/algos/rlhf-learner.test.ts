@@ -1,12 +1,13 @@
 import { beforeAll, expect, test } from '@jest/globals';
 
-import { DegradationTransformer, RegistryError, selectBackend } from '@rollcast/core';
+import { DegradationTransformer, RegistryError } from '@rollcast/core';
 import { RLHFLearner, builtInAlgorithms, type RLHFLearnerOptions } from '@rollcast/algos';
 
+import { useBackend } from '../support/backends.js';
 import { RepeatEnvironment } from '../support/repeat-environment.js';
 import { expectNoTensorLeft } from '../support/tensors.js';
 
-beforeAll(() => selectBackend('wasm'));
+beforeAll(() => useBackend('wasm'));
 
 const policy = (): DegradationTransformer =>
   new DegradationTransformer({ vocabularySize: 6, width: 8, layers: 1, heads: 2 });

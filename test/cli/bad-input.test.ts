@@ -74,6 +74,18 @@ const cases: [what: string, args: string[], message: RegExp][] = [
     ['pretrain', '--backend', 'tensorflow-gpu'],
     /"tensorflow-gpu" cannot be used: .*npm install .*@tensorflow\/tfjs-node-gpu@/,
   ],
+  ['an unknown device', ['pretrain', '--device', 'gpu'], /gpu.*Allowed choices are cpu, webgpu, cuda/],
+  [
+    'a device of another backend',
+    ['pretrain', '--backend', 'wasm', '--device', 'webgpu'],
+    /Device "webgpu" belongs to the backend "onnx"; got the backend "wasm"/,
+  ],
+  [
+    'threads of another backend',
+    ['pretrain', '--backend', 'cpu', '--threads', '2'],
+    /Threads belong to the backend "onnx"; got 2 with the backend "cpu"/,
+  ],
+  ['no thread at all', ['pretrain', '--threads', '0'], /--threads.*whole number ≥ 1/],
   ['data flags without data', ['pretrain', '--sensor', 's11'], /--sensor needs --data/],
   [
     'a model that cannot be built',
@@ -97,7 +109,11 @@ const cases: [what: string, args: string[], message: RegExp][] = [
     ['train', '--init', 'x', '--kl-coef', '1', '--kl-target', '1'],
     /cannot be used with/,
   ],
-  ['a run to continue that is missing', ['train', '--resume'], /There is no run at/],
+  [
+    'a run to continue that is missing, on whichever device',
+    ['train', '--resume', '--device', 'cpu'],
+    /There is no run at/,
+  ],
 ];
 
 describe('one clear message, exit code 2, nothing half-written', () => {
@@ -134,5 +150,7 @@ test('--help shows defaults, and list and doctor name what there is', async () =
   expect((await rollcast('list')).out).toMatch(
     /reinforce[\s\S]*degradation[\s\S]*nonMonotonicity[\s\S]*paris-law/,
   );
-  expect((await rollcast('doctor')).out).toMatch(/tensorflow-gpu[\s\S]*not ready[\s\S]*wasm[\s\S]*ready/);
+  expect((await rollcast('doctor')).out).toMatch(
+    /tensorflow-gpu[\s\S]*not ready[\s\S]*wasm[\s\S]*ready[\s\S]*Devices of the backend onnx[\s\S]*\ncpu +ready[\s\S]*\nwebgpu +(not )?ready[\s\S]*\ncuda +(not )?ready/,
+  );
 });

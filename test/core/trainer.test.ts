@@ -4,15 +4,15 @@ import {
   DegradationTransformer,
   NumericalError,
   Trainer,
-  selectBackend,
   type Algorithm,
   type Callback,
   type TrainerOptions,
 } from '@rollcast/core';
 
+import { useBackend } from '../support/backends.js';
 import { RepeatEnvironment } from '../support/repeat-environment.js';
 
-beforeAll(() => selectBackend('wasm'));
+beforeAll(() => useBackend('wasm'));
 
 const small = { vocabularySize: 6, width: 8, layers: 1, heads: 2 };
 const model = (seed = 0, temperature = 1): DegradationTransformer =>

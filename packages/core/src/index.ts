@@ -16,8 +16,8 @@ export type { GenerateOptions, Generation, PolicyScores, SequencePolicy } from '
 export { philox4x32, RandomStream } from './random.js';
 export type { RandomState } from './random.js';
 export { Registry } from './registry.js';
-export { backendNames, backendReports, selectBackend } from './runtime.js';
-export type { BackendName, BackendReport } from './runtime.js';
+export { backendDevices, backendNames, backendReports, deviceReports, selectBackend } from './runtime.js';
+export type { BackendName, BackendOptions, BackendReport, DeviceName, DeviceReport } from './runtime.js';
 export { tf } from './tf.js';
 export { Trainer } from './trainer.js';
 export type { TrainerOptions, TrainResult } from './trainer.js';

@@ -14,7 +14,7 @@ interface BackendSpec {
   readonly package: string;
   readonly description: string;
   /** Loads the package and registers the backend with tfjs. */
-  readonly load: () => Promise<unknown>;
+  readonly load: (options: BackendOptions) => Promise<unknown>;
   /** What else `rollcast doctor` should say of it, once it is loaded. */
   readonly notes?: () => Promise<string>;
   /** How to install it, when `npm install` of the package at tfjs's version is not it. */
@@ -23,13 +23,25 @@ interface BackendSpec {
 
 export type BackendName = 'onnx' | 'tensorflow-gpu' | 'tensorflow' | 'wasm' | 'cpu';
 
+/** Where the backend `onnx` runs its graphs. */
+export type DeviceName = 'cpu' | 'webgpu' | 'cuda';
+
+/** What the backend `onnx` is started with; the other backends have nothing to choose. */
+export interface BackendOptions {
+  /** @defaultValue 'cpu' */
+  readonly device?: DeviceName;
+  /** Threads of one operator on the cpu, at least 1. @defaultValue the number of cores */
+  readonly threads?: number;
+}
+
 /** Optional packages are named by a variable: the compiler does not look for what need not be there. */
 const optional = (name: string) => (): Promise<unknown> => import(name);
 
 const ENGINE = '@rollcast/tfjs-onnxruntime';
 
 interface Engine {
-  registerOnnxBackend(): void;
+  registerOnnxBackend(options: BackendOptions): void;
+  deviceReports(): DeviceReport[];
   nativeKernels(): string[];
   fallbackKernels(): string[];
 }
@@ -42,7 +54,7 @@ const BACKENDS: readonly BackendSpec[] = [
     tfjsName: 'onnx',
     package: ENGINE,
     description: 'compiles lazily and runs on ONNX Runtime; comes with Rollcast',
-    load: async () => (await importEngine()).registerOnnxBackend(),
+    load: async (options) => (await importEngine()).registerOnnxBackend(options),
     notes: async () => {
       const engine = await importEngine();
       const [native, fallback] = [engine.nativeKernels(), engine.fallbackKernels()];
@@ -80,6 +92,9 @@ const BACKENDS: readonly BackendSpec[] = [
   },
 ];
 
+/** The devices of the backend `onnx`. */
+export const backendDevices: readonly DeviceName[] = ['cpu', 'webgpu', 'cuda'];
+
 export const backendNames: readonly BackendName[] = BACKENDS.map((spec) => spec.name);
 
 /** What `rollcast doctor` shows of one backend. */
@@ -92,6 +107,14 @@ export interface BackendReport {
   readonly detail: string;
   /** What else there is to know of a backend that loads, such as the kernels that are native. */
   readonly notes?: string;
+}
+
+/** What `rollcast doctor` shows of one device of the backend `onnx`. */
+export interface DeviceReport {
+  readonly device: DeviceName;
+  readonly usable: boolean;
+  /** Why not, and what to do; empty for a usable device. */
+  readonly detail: string;
 }
 
 function installed(name: string): string | undefined {
@@ -108,14 +131,43 @@ function installCommand({ package: name, install }: BackendSpec): string {
   return install ?? `npm install --ignore-scripts=false ${name}@${tf.version_core}`;
 }
 
-async function tryBackend(spec: BackendSpec): Promise<string | undefined> {
-  if (installed(spec.package) === undefined) return `is not installed; ${installCommand(spec)}`;
+/** @returns why the backend cannot be used and the way out, as a sentence without its full stop */
+async function tryBackend(spec: BackendSpec, options: BackendOptions = {}): Promise<string | undefined> {
+  const { package: name } = spec;
+  if (installed(name) === undefined) return `${name} is not installed; ${installCommand(spec)}`;
   try {
-    await spec.load();
+    await spec.load(options);
     if (await tf.setBackend(spec.tfjsName)) return undefined;
-    return `its package loads but tfjs could not start it`;
+    return `${name} loads but tfjs could not start it`;
   } catch (error) {
-    return `does not load: ${(error as Error).message.split('\n')[0]}; reinstall it: ${installCommand(spec)}`;
+    const [reason] = (error as Error).message.split('\n');
+    // the engine says itself what to do about a missing binary or device
+    if ((error as Error).name === 'EngineError') return reason.replace(/\.$/, '');
+    return `${name} does not load: ${reason}; reinstall it: ${installCommand(spec)}`;
+  }
+}
+
+/** Refuses a device or threads that the backend would ignore. */
+function checkOptions(name: string, { device, threads }: BackendOptions): void {
+  const known = backendDevices;
+  if (device !== undefined && !known.includes(device)) {
+    throw new ConfigError(
+      `Unknown device "${String(device)}". Known: ${known.join(', ')}.${suggestion(device, known)}`,
+    );
+  }
+  if (threads !== undefined && !(Number.isSafeInteger(threads) && threads >= 1)) {
+    throw new ConfigError(`threads must be a whole number ≥ 1; got ${threads}.`);
+  }
+  if (name === 'auto' || name === 'onnx') return;
+  if (device !== undefined && device !== 'cpu') {
+    throw new ConfigError(
+      `Device "${device}" belongs to the backend "onnx"; got the backend "${name}". Leave one of the two out.`,
+    );
+  }
+  if (threads !== undefined) {
+    throw new ConfigError(
+      `Threads belong to the backend "onnx"; got ${threads} with the backend "${name}". Leave one of the two out.`,
+    );
   }
 }
 
@@ -123,24 +175,31 @@ async function tryBackend(spec: BackendSpec): Promise<string | undefined> {
  * Makes a backend the one that computes.
  *
  * @param name - a backend, or `auto` for the first that loads
+ * @param options - device and threads of the backend `onnx`; with one of them `auto` is `onnx`, so that what was asked
+ *   for is never passed over
  * @returns the backend chosen
- * @throws {ConfigError} when the name is unknown, or when an explicitly named backend does not load; the message has the
- *   command that installs it
+ * @throws {ConfigError} when the name or an option is unknown or does not fit the backend, or when an explicitly named
+ *   backend or device cannot be used; the message has the command that installs it
  */
-export async function selectBackend(name: string = 'auto'): Promise<BackendName> {
-  if (name === 'auto') {
+export async function selectBackend(
+  name: string = 'auto',
+  options: BackendOptions = {},
+): Promise<BackendName> {
+  checkOptions(name, options);
+  const asked = options.device !== undefined || options.threads !== undefined;
+  const wanted = name === 'auto' && asked ? 'onnx' : name;
+  if (wanted === 'auto') {
     for (const spec of BACKENDS) if ((await tryBackend(spec)) === undefined) return spec.name;
   }
-  const spec = BACKENDS.find((candidate) => candidate.name === name);
+  const spec = BACKENDS.find((candidate) => candidate.name === wanted);
   if (!spec) {
     const known = ['auto', ...backendNames];
     throw new ConfigError(`Unknown backend "${name}". Known: ${known.join(', ')}.${suggestion(name, known)}`);
   }
-  const problem = await tryBackend(spec);
+  const problem = await tryBackend(spec, options);
   if (problem !== undefined) {
-    throw new ConfigError(
-      `The backend "${name}" cannot be used: ${spec.package} ${problem}. Or let --backend auto choose.`,
-    );
+    const wayOut = asked ? '' : ' Or let --backend auto choose.';
+    throw new ConfigError(`The backend "${wanted}" cannot be used: ${problem}.${wayOut}`);
   }
   return spec.name;
 }
@@ -163,4 +222,13 @@ export async function backendReports(): Promise<BackendReport[]> {
   }
   if (before) await tf.setBackend(before);
   return reports;
+}
+
+/** Tries every device of the backend `onnx`; none when the engine itself does not load. */
+export async function deviceReports(): Promise<DeviceReport[]> {
+  try {
+    return (await importEngine()).deviceReports();
+  } catch {
+    return []; // `backendReports` says why
+  }
 }

@@ -1,5 +1,6 @@
 export { OnnxBackend, type OnnxBackendOptions } from './backend.js';
 export { compile, type CompileOptions, type CompiledFunction } from './compile.js';
+export { deviceNames, deviceReports, type DeviceReport } from './devices.js';
 export { EngineError } from './errors.js';
 export {
   BACKEND_NAME,
@@ -9,4 +10,4 @@ export {
   registerOnnxBackend,
 } from './register-backend.js';
 export type { CacheStatistics } from './session-cache.js';
-export type { SessionOptions } from './session.js';
+export type { Device, SessionOptions } from './session.js';

@@ -1,5 +1,8 @@
+import { availableParallelism } from 'node:os';
+
 import {
   findBackend,
+  findBackendFactory,
   getKernelsForBackend,
   registerBackend,
   registerKernel,
@@ -11,11 +14,12 @@ import {
 } from '@tensorflow/tfjs-core';
 
 import { OnnxBackend, type OnnxBackendOptions } from './backend.js';
+import { checkDevice } from './devices.js';
+import { EngineError } from './errors.js';
 import { runOnCpu } from './fallback.js';
 import { sizeOf } from './graph.js';
 import { nativeKernelTable } from './kernels/index.js';
 import { KernelCall, type KernelInputs } from './kernels/kernel.js';
-import { loadRuntime } from './session.js';
 
 /** The name under which tfjs knows the backend. */
 export const BACKEND_NAME = 'onnx';
@@ -25,20 +29,41 @@ const PRIORITY = 4;
 
 /**
  * Makes the backend known to tfjs as `onnx`, with all its kernels. `await tf.setBackend('onnx')` then switches to it.
- * Calling it again does nothing.
+ * The device is tried at once. Calling it again does nothing, unless it asks for something else than what is there.
  *
- * @throws {EngineError} when ONNX Runtime has no binary for this platform
+ * @throws {EngineError} when ONNX Runtime has no binary for this platform, when the device cannot be used here, or when
+ *   the backend is registered with other options
  */
 export function registerOnnxBackend(options: OnnxBackendOptions = {}): void {
-  if (registered) return;
+  if (inEffect && findBackendFactory(BACKEND_NAME)) {
+    refuseOtherOptions(options, inEffect);
+    return;
+  }
   // here and not when tfjs starts the backend, because tfjs would swallow the reason
-  loadRuntime();
+  checkDevice(options.device ?? 'cpu');
   registerBackend(BACKEND_NAME, () => new OnnxBackend(options), PRIORITY);
-  registerOnnxKernels();
-  registered = true;
+  if (!inEffect) registerOnnxKernels();
+  inEffect = { device: 'cpu', threads: availableParallelism(), ...options };
 }
 
-let registered = false;
+/** The options of the last registration; kernels stay registered when the backend is removed. */
+let inEffect: OnnxBackendOptions | undefined;
+
+function refuseOtherOptions(wanted: OnnxBackendOptions, current: OnnxBackendOptions): void {
+  const describe = (name: keyof OnnxBackendOptions, options: OnnxBackendOptions): string =>
+    `${name} ${options[name] ?? 'left out'}`;
+  const others = (Object.keys(wanted) as (keyof OnnxBackendOptions)[]).filter(
+    (name) => wanted[name] !== undefined && wanted[name] !== current[name],
+  );
+  if (others.length === 0) return;
+  if (wanted.device) checkDevice(wanted.device); // that it does not work at all is the better answer
+  const [had, got] = [current, wanted].map((options) =>
+    others.map((name) => describe(name, options)).join(', '),
+  );
+  throw new EngineError(
+    `The backend "${BACKEND_NAME}" is registered with ${had}; got ${got}. Give the options where it is registered first, or drop it and its tensors before: tf.removeBackend('${BACKEND_NAME}').`,
+  );
+}
 
 /** The kernels that run on ONNX Runtime or need no computation; every other kernel of tfjs runs on its cpu kernel. */
 export function nativeKernels(): string[] {

@@ -23,7 +23,10 @@ interface NativeSession {
 }
 
 interface Binding {
-  binding: { InferenceSession: new () => NativeSession };
+  binding: {
+    InferenceSession: new () => NativeSession;
+    listSupportedBackends(): { name: string; bundled: boolean }[];
+  };
   initOrt: () => void;
 }
 
@@ -52,7 +55,12 @@ export interface PortSpec {
   readonly shape: readonly number[];
 }
 
+/** Where the nodes of a graph run. */
+export type Device = 'cpu' | 'webgpu' | 'cuda';
+
 export interface SessionOptions {
+  /** Where nodes run; those for which the device has no kernel run on the cpu. @defaultValue 'cpu' */
+  readonly device?: Device;
   /** Threads of one operator. @defaultValue the number of cores */
   readonly threads?: number;
   /** What ONNX Runtime may rewrite. @defaultValue 'all' */
@@ -72,15 +80,20 @@ export interface SessionOptions {
 export class Session {
   private readonly native: NativeSession;
   private readonly fetches: Record<string, null>;
+  private readonly device: Device;
 
   /** @throws {EngineError} when ONNX Runtime refuses the model */
   constructor(
     model: Uint8Array,
     readonly inputs: readonly PortSpec[],
     readonly outputs: readonly PortSpec[],
-    options: SessionOptions = {},
+    options: SessionOptions & {
+      /** Refuses a graph of which a node would run on the cpu instead. */
+      readonly deviceOnly?: boolean;
+    } = {},
   ) {
     const { binding } = loadRuntime();
+    const device = (this.device = options.device ?? 'cpu');
     this.native = new binding.InferenceSession();
     this.fetches = Object.fromEntries(outputs.map((_, i) => [`o${i}`, null]));
     const threads = options.threads ?? availableParallelism();
@@ -91,7 +104,13 @@ export class Session {
         executionMode: 'sequential',
         graphOptimizationLevel: options.optimisation ?? 'all',
         // every session has threads of its own; those that wait must not take the cores from those that work
-        extra: { session: { intra_op: { allow_spinning: '0' } } },
+        extra: {
+          session: {
+            intra_op: { allow_spinning: '0' },
+            ...(options.deviceOnly && { disable_cpu_ep_fallback: '1' }),
+          },
+        },
+        ...(device !== 'cpu' && { executionProviders: [device] }),
         enableCpuMemArena: options.keepMemory ?? true,
         logSeverityLevel: 4, // errors are thrown and need not be printed too
         ...(options.profilePrefix && { enableProfiling: true, profileFilePrefix: options.profilePrefix }),
@@ -116,7 +135,7 @@ export class Session {
       const results = this.native.run(feeds, this.fetches, {});
       return this.outputs.map((_, i) => results[`o${i}`].data as HostArray);
     } catch (error) {
-      throw new EngineError(describeFailure(error), { cause: error });
+      throw new EngineError(describeFailure(error, this.device), { cause: error });
     }
   }
 
@@ -129,13 +148,20 @@ export class Session {
   }
 }
 
-function describeFailure(error: unknown): string {
+/** The arena of the cpu and CUDA itself say it; on WebGPU a buffer is invalid, in too many parts, or past 32 bits. */
+const OUT_OF_MEMORY =
+  /bad_alloc|Failed to allocate|out of memory|Invalid Buffer.* due to a previous error|Too many storage buffers|narrowing_error/i;
+
+function describeFailure(error: unknown, device: Device): string {
   const message = (error as Error).message;
   const kernel = /Name:'(tfjs kernel .*?) #\d+'/.exec(message)?.[1];
-  if (/bad_alloc|Failed to allocate|out of memory/i.test(message)) {
-    return `Out of memory${kernel ? ` in ${kernel}` : ''}: use a smaller batch. (${firstLine(error)})`;
+  const operator = /BindGroupDescriptor "+(\w+)"+/.exec(message)?.[1];
+  const where = kernel ? ` in ${kernel}` : operator ? ` in an operator ${operator}` : '';
+  if (OUT_OF_MEMORY.test(message)) {
+    const wayOut = device === 'cpu' ? 'sessions that keep less (keepMemory: false)' : 'device "cpu"';
+    return `Out of memory on device "${device}"${where}: use a smaller batch or ${wayOut}. (${firstLine(error)})`;
   }
-  return `ONNX Runtime failed${kernel ? ` in ${kernel}` : ''}: ${firstLine(error)}`;
+  return `ONNX Runtime failed${where}: ${firstLine(error)}`;
 }
 
 function firstLine(error: unknown): string {

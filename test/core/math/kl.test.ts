@@ -7,14 +7,14 @@ import {
   exactKlOnHost,
   sampledKl,
   sampledKlTensor,
-  selectBackend,
   tf,
 } from '@rollcast/core';
 
+import { useBackend } from '../../support/backends.js';
 import { expectGradient } from '../../support/gradients.js';
 import { expectNoTensorLeft, normals, take } from '../../support/tensors.js';
 
-beforeAll(() => selectBackend('cpu'));
+beforeAll(() => useBackend('cpu'));
 
 const estimators = ['k1', 'k2', 'k3'] as const;
 

@@ -6,15 +6,15 @@ import {
   entropy,
   maskedMean,
   scoreFunctionLoss,
-  selectBackend,
   tf,
   valueLoss,
 } from '@rollcast/core';
 
+import { useBackend } from '../../support/backends.js';
 import { expectGradient } from '../../support/gradients.js';
 import { expectNoTensorLeft, normals, take } from '../../support/tensors.js';
 
-beforeAll(() => selectBackend('cpu'));
+beforeAll(() => useBackend('cpu'));
 
 const row = (...x: number[]): tf.Tensor2D => tf.tensor2d([x]);
 

@@ -8,7 +8,6 @@ import {
   RandomStream,
   ShapeError,
   sampleTokens,
-  selectBackend,
   smoothEmbedding,
   tf,
   type DegradationTransformerOptions,
@@ -16,6 +15,7 @@ import {
   type NamedArray,
 } from '@rollcast/core';
 
+import { backendsUnderTest, useBackend } from '../../support/backends.js';
 import { expectNoTensorLeft, take } from '../../support/tensors.js';
 
 const [B, W] = [3, 16];
@@ -64,8 +64,8 @@ function score(
   return { logProbs: take(logProbs), logDistribution: take(logDistribution), values: take(values) };
 }
 
-describe.each(['cpu', 'wasm'])('on %s', (backend) => {
-  beforeAll(() => selectBackend(backend));
+describe.each(backendsUnderTest('cpu', 'wasm'))('on %s', (backend) => {
+  beforeAll(() => useBackend(backend));
 
   test('a forward pass is that of the same model in PyTorch', () => {
     // recorded by test/golden/record-transformer.py
@@ -115,7 +115,7 @@ describe.each(['cpu', 'wasm'])('on %s', (backend) => {
 });
 
 describe('the model', () => {
-  beforeAll(() => selectBackend('wasm'));
+  beforeAll(() => useBackend('wasm'));
 
   test('sampler and scorer agree when the context alone is longer than the window', () => {
     const model = shakenModel({ attentionWindow: 5 });
@@ -234,7 +234,7 @@ describe('the model', () => {
   });
 
   test('the gradient of −mean log-prob agrees with central differences along random directions', async () => {
-    await selectBackend('cpu');
+    await useBackend('cpu');
     const model = shakenModel({ attentionWindow: 6 });
     const contexts = tf.tensor2d(contextTokens, [B, W], 'int32');
     const actions = tf.tensor2d(randomTokens(B * 4, 11, 'actions'), [B, 4], 'int32');
@@ -272,7 +272,7 @@ describe('the model', () => {
       });
     }
     tf.dispose([value, grads, contexts, actions]);
-    await selectBackend('wasm');
+    await useBackend('wasm');
   });
 
   test('generating, scoring and cloning leave no tensor behind', () => {
@@ -302,8 +302,8 @@ describe('the model', () => {
   });
 });
 
-describe.each(['cpu', 'wasm'])('sampling on %s', (backend) => {
-  beforeAll(() => selectBackend(backend));
+describe.each(backendsUnderTest('cpu', 'wasm'))('sampling on %s', (backend) => {
+  beforeAll(() => useBackend(backend));
 
   test('takes the first token whose cumulative probability exceeds the number', () => {
     const logProbs = tf.log(tf.tensor2d(Array<number[]>(6).fill([0, 0.25, 0.5, 0, 0.25])));

@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs';
 
 import { beforeAll, expect, test } from '@jest/globals';
 
-import { Adam, CheckpointError, ParameterStore, selectBackend, tf, type AdamOptions } from '@rollcast/core';
+import { Adam, CheckpointError, ParameterStore, tf, type AdamOptions } from '@rollcast/core';
 
+import { useBackend } from '../../support/backends.js';
 import { expectNoTensorLeft, normals } from '../../support/tensors.js';
 
 type Named = Record<string, number[]>;
@@ -18,7 +19,7 @@ const golden = JSON.parse(readFileSync(new URL('../../golden/adam.json', import.
   adamW: Named[];
 };
 
-beforeAll(() => selectBackend('cpu'));
+beforeAll(() => useBackend('cpu'));
 
 function stored(shapes: Named, values: Named): ParameterStore {
   const parameters = new ParameterStore();

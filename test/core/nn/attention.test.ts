@@ -1,11 +1,12 @@
 import { beforeAll, expect, test } from '@jest/globals';
 
-import { applyRotary, attend, attentionMask, rotaryTable, selectBackend, tf } from '@rollcast/core';
+import { applyRotary, attend, attentionMask, rotaryTable, tf } from '@rollcast/core';
 
+import { useBackend } from '../../support/backends.js';
 import { expectGradient } from '../../support/gradients.js';
 import { expectNoTensorLeft, normals, take } from '../../support/tensors.js';
 
-beforeAll(() => selectBackend('cpu'));
+beforeAll(() => useBackend('cpu'));
 
 test('a query sees itself and the window before it, never what follows', () => {
   const visible = (mask: tf.Tensor2D): boolean[] => take(mask).map((m) => m === 0);

@@ -1,10 +1,11 @@
 import { beforeAll, expect, test } from '@jest/globals';
 
-import { Adam, NumericalError, ParameterStore, gradientStep, selectBackend, tf } from '@rollcast/core';
+import { Adam, NumericalError, ParameterStore, gradientStep, tf } from '@rollcast/core';
 
+import { useBackend } from '../../support/backends.js';
 import { expectNoTensorLeft } from '../../support/tensors.js';
 
-beforeAll(() => selectBackend('cpu'));
+beforeAll(() => useBackend('cpu'));
 
 /** Two parameters, and a loss 3a + 4b (plus what `shape` adds) whose gradient (3, 4) has norm 5. */
 function problem() {

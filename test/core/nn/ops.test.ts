@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 
-import { embed, gelu, layerNorm, linear, selectBackend, tf } from '@rollcast/core';
+import { embed, gelu, layerNorm, linear, tf } from '@rollcast/core';
 
+import { backendsUnderTest, useBackend } from '../../support/backends.js';
 import { expectGradient } from '../../support/gradients.js';
 import { expectNoTensorLeft, normals, take } from '../../support/tensors.js';
 
@@ -9,8 +10,8 @@ const N = 5;
 const I = 4;
 const O = 3;
 
-describe.each(['cpu', 'wasm'])('on %s', (backend) => {
-  beforeAll(() => selectBackend(backend));
+describe.each(backendsUnderTest('cpu', 'wasm'))('on %s', (backend) => {
+  beforeAll(() => useBackend(backend));
 
   test('linear is x W + b', () => {
     const [x, w, b] = [normals([N, I], 'x'), normals([I, O], 'w'), normals([O], 'b')];
@@ -96,7 +97,7 @@ describe.each(['cpu', 'wasm'])('on %s', (backend) => {
 });
 
 describe('gradients agree with central differences', () => {
-  beforeAll(() => selectBackend('cpu'));
+  beforeAll(() => useBackend('cpu'));
 
   test('linear', () => {
     expectGradient(

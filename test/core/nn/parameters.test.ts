@@ -1,10 +1,11 @@
 import { beforeAll, expect, test } from '@jest/globals';
 
-import { CheckpointError, ParameterStore, ShapeError, selectBackend } from '@rollcast/core';
+import { CheckpointError, ParameterStore, ShapeError } from '@rollcast/core';
 
+import { useBackend } from '../../support/backends.js';
 import { expectNoTensorLeft } from '../../support/tensors.js';
 
-beforeAll(() => selectBackend('cpu'));
+beforeAll(() => useBackend('cpu'));
 
 function twoParameters(): ParameterStore {
   const parameters = new ParameterStore();

@@ -4,10 +4,10 @@ import {
   DegradationTransformer,
   EnvironmentError,
   collectSequences,
-  selectBackend,
   type SequenceEnvironment,
 } from '@rollcast/core';
 
+import { useBackend } from '../../support/backends.js';
 import { RepeatEnvironment } from '../../support/repeat-environment.js';
 import { expectNoTensorLeft } from '../../support/tensors.js';
 
@@ -15,7 +15,7 @@ const [B, L] = [5, 4];
 const model = (vocabularySize = 6): DegradationTransformer =>
   new DegradationTransformer({ vocabularySize, width: 8, layers: 1, heads: 2 });
 
-beforeAll(() => selectBackend('wasm'));
+beforeAll(() => useBackend('wasm'));
 
 function collect(environment: SequenceEnvironment, policy = model(), update = 0) {
   const referencePolicy = policy.clone({ trainable: false });

@@ -1,4 +1,4 @@
-import { backendReports, rollcastVersion, selectBackend } from '@rollcast/core';
+import { backendReports, deviceReports, rollcastVersion, selectBackend } from '@rollcast/core';
 import type { Command } from 'commander';
 import { availableParallelism } from 'node:os';
 
@@ -7,7 +7,9 @@ import { renderTextTable } from '../report/table.js';
 export function addDoctor(program: Command): void {
   program
     .command('doctor')
-    .description('Show what computes here: the backends that load, and how to get those that do not.')
+    .description(
+      'Show what computes here: the backends and devices that work, and how to get those that do not.',
+    )
     .action(async () => {
       const reports = await backendReports();
       const chosen = await selectBackend('auto');
@@ -25,6 +27,19 @@ export function addDoctor(program: Command): void {
         ]),
       };
       console.log(renderTextTable(table));
+      const devices = await deviceReports();
+      if (devices.length > 0) {
+        const deviceTable = {
+          title: 'Devices of the backend onnx, for --device',
+          columns: [{ label: 'device' }, { label: 'state' }, { label: 'detail' }],
+          rows: devices.map(({ device, usable, detail }) => [
+            device,
+            usable ? 'ready' : 'not ready',
+            usable ? 'ran a graph' : detail,
+          ]),
+        };
+        console.log(`\n${renderTextTable(deviceTable)}`);
+      }
       for (const { name, notes } of reports) if (notes) console.log(`\n${name}: ${notes}`);
     });
 }

@@ -20,7 +20,7 @@ import { progress } from '../progress.js';
 import { drawCharts, evaluationCharts, evaluationTable, verdict } from '../report/evaluation-report.js';
 import { renderReport, type ReportChart } from '../report/html.js';
 import { renderTextTable } from '../report/table.js';
-import { addBackendFlag, startBackend, withLogger } from './shared.js';
+import { addBackendFlags, startBackend, withLogger, type BackendFlags } from './shared.js';
 
 /** What to judge, and on what. */
 interface EvaluateRequest extends DataFlags {
@@ -31,9 +31,8 @@ interface EvaluateRequest extends DataFlags {
   seed: number;
 }
 
-interface EvaluateFlags extends EvaluateRequest {
+interface EvaluateFlags extends EvaluateRequest, BackendFlags {
   json?: string;
-  backend: string;
 }
 
 export function addEvaluate(program: Command): void {
@@ -52,7 +51,7 @@ export function addEvaluate(program: Command): void {
     .option('--samples <paths>', 'sampled paths a window', integer(2), 16)
     .option('--seed <number>', 'seed of the sampled paths', integer(0), 0)
     .option('--json <file>', 'also write the table as JSON');
-  addBackendFlag(addDataFlags(command));
+  addBackendFlags(addDataFlags(command));
   command.action(runEvaluate);
 }
 
@@ -75,7 +74,7 @@ function prepareJson(file: string): void {
 
 async function runEvaluate(flags: EvaluateFlags): Promise<void> {
   if (flags.json) prepareJson(flags.json);
-  const { run, result, charts } = await evaluateRun(flags, await startBackend(flags.backend));
+  const { run, result, charts } = await evaluateRun(flags, await startBackend(flags));
   const { evaluation } = result;
   if (flags.json) writeFileAtomically(flags.json, `${JSON.stringify(evaluation, null, 2)}\n`);
   console.log(`\n${renderTextTable(evaluationTable(evaluation))}\n`);

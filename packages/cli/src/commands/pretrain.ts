@@ -25,7 +25,15 @@ import { collect, integer, list, number, parseSettings } from '../flags.js';
 import { listenForInterrupt } from '../interrupt.js';
 import { checkpointFiles, openRun, readAlgorithmState, readModel, type LoadedModel } from '../model-files.js';
 import { progress } from '../progress.js';
-import { addBackendFlag, addRunFlags, runMode, startBackend, withLogger, type RunFlags } from './shared.js';
+import {
+  addBackendFlags,
+  addRunFlags,
+  runMode,
+  startBackend,
+  withLogger,
+  type BackendFlags,
+  type RunFlags,
+} from './shared.js';
 
 /** What `config.json` of a pre-training run holds. */
 export const pretrainRunConfig = z.strictObject({
@@ -37,7 +45,7 @@ export const pretrainRunConfig = z.strictObject({
 });
 export type PretrainRunConfig = z.output<typeof pretrainRunConfig>;
 
-interface PretrainFlags extends DataFlags, RunFlags {
+interface PretrainFlags extends DataFlags, RunFlags, BackendFlags {
   simulator: string[];
   units: number;
   context: number;
@@ -48,7 +56,6 @@ interface PretrainFlags extends DataFlags, RunFlags {
   batchSize: number;
   lr: number;
   seed: number;
-  backend: string;
   set: string[];
 }
 
@@ -82,9 +89,9 @@ export function addPretrain(program: Command): void {
       collect,
       [],
     );
-  addRunFlags(addBackendFlag(command));
+  addRunFlags(addBackendFlags(command));
   command.action(async (flags: PretrainFlags) => {
-    const backend = await startBackend(flags.backend);
+    const backend = await startBackend(flags);
     if (flags.resume) {
       const { run } = openRun(flags.out, 'latest');
       const resumed = RunDirectory.create(flags.out, {

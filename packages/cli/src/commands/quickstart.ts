@@ -8,7 +8,7 @@ import { renderTextTable } from '../report/table.js';
 import { evaluationTable, verdict } from '../report/evaluation-report.js';
 import { evaluateRun, writeReport } from './evaluate.js';
 import { pretrainRunConfig, runPretraining } from './pretrain.js';
-import { addBackendFlag, startBackend } from './shared.js';
+import { addBackendFlags, startBackend, type BackendFlags } from './shared.js';
 import { runTraining, type TrainRunConfig } from './train.js';
 
 /** Sizes that finish within minutes on two cores, installation included. */
@@ -29,9 +29,9 @@ export function addQuickstart(program: Command): void {
       'where its two runs and the page go; replaced when it exists',
       'runs/quickstart',
     );
-  addBackendFlag(command).action(async (flags: { out: string; backend: string }) => {
+  addBackendFlags(command).action(async (flags: { out: string } & BackendFlags) => {
     const { out } = flags;
-    const backend = await startBackend(flags.backend);
+    const backend = await startBackend(flags);
     const pretrainPath = join(out, 'pretrain');
     const trainPath = join(out, 'reinforce');
     const pretrain = quickPretrain();

@@ -1,21 +1,36 @@
 import {
+  backendDevices,
   backendNames,
   closeLogger,
   createLogger,
   selectBackend,
+  type DeviceName,
   type Logger,
   type RunDirectory,
   type RunMode,
 } from '@rollcast/core';
 import { Option, type Command } from 'commander';
 
+import { integer } from '../flags.js';
+
 /** Flags of every command that computes. */
-export function addBackendFlag(command: Command): Command {
-  return command.addOption(
-    new Option('--backend <name>', 'who computes; auto takes the first that loads')
-      .choices(['auto', ...backendNames])
-      .default('auto'),
-  );
+export interface BackendFlags {
+  backend: string;
+  device?: DeviceName;
+  threads?: number;
+}
+
+export function addBackendFlags(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--backend <name>', 'who computes; auto takes the first that loads')
+        .choices(['auto', ...backendNames])
+        .default('auto'),
+    )
+    .addOption(
+      new Option('--device <name>', 'where the backend onnx computes (default: cpu)').choices(backendDevices),
+    )
+    .option('--threads <count>', 'threads of the backend onnx (default: the number of cores)', integer(1));
 }
 
 /** Flags of every command that writes a run folder. */
@@ -51,7 +66,12 @@ export async function withLogger<T>(run: RunDirectory, work: (logger: Logger) =>
  *
  * @returns the sentence for the log that says which it is
  */
-export async function startBackend(name: string): Promise<string> {
-  const chosen = await selectBackend(name);
-  return `backend: ${chosen}${name === 'auto' ? ' (chosen by auto; rollcast doctor shows all)' : ''}`;
+export async function startBackend({ backend, device, threads }: BackendFlags): Promise<string> {
+  const chosen = await selectBackend(backend, { device, threads });
+  const details = [
+    device !== undefined && `device ${device}`,
+    threads !== undefined && `threads ${threads}`,
+    backend === 'auto' && 'chosen by auto; rollcast doctor shows all',
+  ].filter(Boolean);
+  return `backend: ${chosen}${details.length > 0 ? ` (${details.join(', ')})` : ''}`;
 }

@@ -26,7 +26,15 @@ import { collect, integer, number, parseSettings } from '../flags.js';
 import { listenForInterrupt } from '../interrupt.js';
 import { checkpointFiles, openRun, readAlgorithmState, readModel, readReference } from '../model-files.js';
 import { progress } from '../progress.js';
-import { addBackendFlag, addRunFlags, runMode, startBackend, withLogger, type RunFlags } from './shared.js';
+import {
+  addBackendFlags,
+  addRunFlags,
+  runMode,
+  startBackend,
+  withLogger,
+  type BackendFlags,
+  type RunFlags,
+} from './shared.js';
 
 /** What `config.json` of a fine-tuning run holds. */
 export const trainRunConfig = z.strictObject({
@@ -44,7 +52,7 @@ export const trainRunConfig = z.strictObject({
 });
 export type TrainRunConfig = z.output<typeof trainRunConfig>;
 
-interface TrainFlags extends DataFlags, RunFlags {
+interface TrainFlags extends DataFlags, RunFlags, BackendFlags {
   env: string;
   init: string;
   algo: string;
@@ -58,7 +66,6 @@ interface TrainFlags extends DataFlags, RunFlags {
   klTarget?: number;
   plotEvery: number;
   checkpointEvery: number;
-  backend: string;
   set: string[];
 }
 
@@ -104,9 +111,9 @@ export function addTrain(program: Command): void {
       collect,
       [],
     );
-  addRunFlags(addBackendFlag(addDataFlags(command)));
+  addRunFlags(addBackendFlags(addDataFlags(command)));
   command.action(async (flags: TrainFlags, self: Command) => {
-    const backend = await startBackend(flags.backend);
+    const backend = await startBackend(flags);
     if (flags.resume) {
       const config = resumedConfig(flags, self);
       await runTraining(
@@ -191,7 +198,7 @@ function resolveTrain(flags: TrainFlags): TrainRunConfig {
 
 /** What the folder says; only the number of updates may be raised. */
 function resumedConfig(flags: TrainFlags, command: Command): TrainRunConfig {
-  const allowed = ['out', 'resume', 'updates', 'backend'];
+  const allowed = ['out', 'resume', 'updates', 'backend', 'device', 'threads'];
   const other = command.options.find(
     (option) =>
       command.getOptionValueSource(option.attributeName()) === 'cli' &&
@@ -199,7 +206,7 @@ function resumedConfig(flags: TrainFlags, command: Command): TrainRunConfig {
   );
   if (other) {
     throw new ConfigError(
-      `${other.long} cannot be changed by --resume: a resumed run keeps its configuration. Only --updates and --backend may be given.`,
+      `${other.long} cannot be changed by --resume: a resumed run keeps its configuration. Only --updates, --backend, --device and --threads may be given.`,
     );
   }
   const { run } = openRun(flags.out);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 
-import { Adam, DegradationTransformer, ParameterStore, selectBackend, tf } from '@rollcast/core';
+import { DegradationTransformer, ParameterStore, selectBackend, tf } from '@rollcast/core';
 import { EngineError, compile, onnxBackend } from '@rollcast/tfjs-onnxruntime';
 
 beforeAll(() => selectBackend('onnx'));
@@ -71,14 +71,12 @@ test('a whole update in one call equals the same update recorded each time', () 
       heads: 2,
       attentionWindow: 8,
     });
-    const optimizer = new Adam(model.parameters);
     const trainable = model.parameters.entries();
     const update = (contexts: tf.Tensor, actions: tf.Tensor): tf.Tensor => {
       const { value, grads } = tf.variableGrads(
         () => tf.neg(tf.mean(model.score(contexts as tf.Tensor2D, actions as tf.Tensor2D).logProbs)),
         trainable.map(([, variable]) => variable),
       );
-      // Adam's bias corrections are JavaScript numbers, so plain descent here
       for (const [, variable] of trainable) {
         if (grads[variable.name]) variable.assign(tf.sub(variable, tf.mul(grads[variable.name], 0.1)));
       }
@@ -96,7 +94,6 @@ test('a whole update in one call equals the same update recorded each time', () 
     }
     expect(tf.memory().numTensors).toBe(before);
     run.dispose();
-    optimizer.dispose();
     model.dispose();
     return found;
   };
@@ -143,4 +140,66 @@ test('under a gradient and on other backends the function itself is called', asy
   expect(tf.tidy(() => square(x).dataSync()[0])).toBe(9);
   await selectBackend('onnx');
   x.dispose();
+});
+
+test('map calls it for every list of arguments on several threads, with the bits of one thread', () => {
+  const w = tf.variable(tf.randomNormal([8, 8], 0, 1, 'float32', 5));
+  const compiled = compile((x: tf.Tensor, scale: tf.Tensor) => ({
+    y: tf.tanh(tf.mul(tf.matMul(x as tf.Tensor2D, w), scale)),
+    large: tf.greater(x, 1),
+  }));
+  const before = tf.memory().numTensors;
+  tf.tidy(() => {
+    // the third has another shape
+    const calls = [2, 2, 3, 2, 2].map((rows, i): [tf.Tensor, tf.Tensor] => [
+      tf.randomNormal([rows, 8], 0, 1, 'float32', i),
+      tf.scalar(i),
+    ]);
+    for (const round of [1, 2]) {
+      const together = compiled.map(calls);
+      const alone = calls.map((args) => compiled.map([args])[0]);
+      const plain = calls.map((args) => compiled(...args));
+      together.forEach(({ y, large }, i) => {
+        expect(y.shape).toEqual(plain[i].y.shape);
+        expect(Array.from(y.dataSync())).toEqual(Array.from(alone[i].y.dataSync()));
+        expect(y.dataSync()).toBeAllClose(plain[i].y.dataSync(), { rtol: 1e-5, atol: 1e-6 });
+        expect(Array.from(large.dataSync())).toEqual(Array.from(plain[i].large.dataSync()));
+      });
+      // variables are read anew
+      if (round === 1) w.assign(tf.mul(w, -1));
+    }
+    expect(compiled.map([])).toEqual([]);
+  });
+  expect(tf.memory().numTensors).toBe(before);
+  compiled.dispose();
+  w.dispose();
+});
+
+test('an error on any thread names the kernel, and the other calls and the backend go on', () => {
+  const pick = compile((table: tf.Tensor, ids: tf.Tensor) => tf.gather(table, tf.add(ids, tf.scalar(1, 'int32'))));
+  tf.tidy(() => {
+    const table = tf.tensor2d([1, 2, 3], [3, 1]);
+    const [good, bad] = [0, 7].map((id) => tf.tensor1d([id], 'int32'));
+    for (const calls of [
+      [bad, good],
+      [good, bad],
+      [bad, bad],
+    ]) {
+      expect(() => pick.map(calls.map((ids) => [table, ids]))).toThrow(/GatherV2\(float32\[3,1\]/);
+      expect(pick.map([good, good].map((ids) => [table, ids])).map((x) => x.dataSync()[0])).toEqual([2, 2]);
+    }
+  });
+  pick.dispose();
+});
+
+test('a function that assigns variables cannot be mapped, since its calls would race', () => {
+  const w = tf.variable(tf.scalar(1));
+  const assigning = compile((x: tf.Tensor) => {
+    w.assign(tf.add<tf.Scalar>(w, x));
+    return x;
+  });
+  const x = tf.scalar(2);
+  expect(() => assigning.map([[x], [x]])).toThrow(/assigns variables cannot be called through map/);
+  expect(w.dataSync()[0]).toBe(1);
+  tf.dispose([w, x]);
 });

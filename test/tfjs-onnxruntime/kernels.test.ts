@@ -442,7 +442,46 @@ const CASES: Record<string, MakeCase> = {
         ),
     };
   },
+  Standardise: (draws) => {
+    const shape = [draws.integer(1, 5), draws.integer(2, 9)];
+    const epsilon = draws.pick([1e-5, 1e-2]);
+    return {
+      inputs: [draws.floats(shape)],
+      run: (x) => {
+        const fused = ownKernel('Standardise', { x }, { epsilon });
+        if (fused) return fused;
+        const centred = tf.sub(x, tf.mean(x, -1, true));
+        const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centred), -1, true), epsilon));
+        return [tf.mul(centred, inverse), inverse];
+      },
+      gradient: false, // who uses it writes it out
+    };
+  },
+  WriteRow: (draws) => {
+    const [b, h, s, d] = [1, 2, 3, 4].map(() => draws.integer(1, 4));
+    const index = draws.integer(0, s - 1);
+    return {
+      inputs: [draws.floats([b, h, s, d]), draws.floats([b, h, 1, d])],
+      run: (x, row) => {
+        const fused = ownKernel('WriteRow', { x, row }, { index });
+        if (fused) return fused;
+        const rows = tf.split(x, s, 2);
+        return tf.concat([...rows.slice(0, index), row, ...rows.slice(index + 1)], 2);
+      },
+      gradient: false,
+    };
+  },
 };
+
+/** The result of a kernel beyond tfjs's own, where the backend has it. */
+function ownKernel(
+  name: string,
+  inputs: tf.NamedTensorMap,
+  attributes: Record<string, number>,
+): tf.Tensor | tf.Tensor[] | undefined {
+  if (!tf.getKernel(name, tf.getBackend())) return undefined;
+  return tf.engine().runKernel(name, inputs, attributes) as tf.Tensor | tf.Tensor[];
+}
 
 interface Outcome {
   readonly shape: number[];

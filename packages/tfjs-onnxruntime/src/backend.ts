@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+
 import {
   DataStorage,
   KernelBackend,
@@ -14,6 +16,7 @@ import { outlineGraph } from './outline.js';
 import { Recorder } from './recorder.js';
 import { SessionCache, type CacheStatistics } from './session-cache.js';
 import { loadRuntime, type SessionOptions } from './session.js';
+import { WorkerPool } from './workers.js';
 
 /** Numbers, or the bytes of strings, as tfjs hands them over. */
 export type HostValues = HostArray | Uint8Array[];
@@ -59,7 +62,8 @@ export class OnnxBackend extends KernelBackend {
   readonly data: DataStorage<TensorData>;
   readonly recorder = new Recorder();
   readonly sessionOptions: SessionOptions;
-  private readonly sessions: SessionCache;
+  readonly sessions: SessionCache;
+  readonly workers: WorkerPool;
   private readonly maxRecordedNodes: number;
   /** Data that the recording will make and that are still referenced. */
   private pending = new Set<TensorData>();
@@ -72,9 +76,12 @@ export class OnnxBackend extends KernelBackend {
     loadRuntime();
     const { maxRecordedNodes = 4096, maxSessions = 256, maxSessionNodes = 100_000, ...session } = options;
     this.data = new DataStorage<TensorData>(this, engine());
-    this.sessionOptions = session;
     this.maxRecordedNodes = maxRecordedNodes;
+    this.sessionOptions = session;
     this.sessions = new SessionCache(maxSessions, maxSessionNodes, session);
+    // another device is one queue, which several threads would only contend for
+    const onCpu = (session.device ?? 'cpu') === 'cpu';
+    this.workers = new WorkerPool(onCpu ? (session.threads ?? availableParallelism()) : 1);
   }
 
   // ---- what tfjs asks of a backend ----
@@ -173,6 +180,7 @@ export class OnnxBackend extends KernelBackend {
     this.pending.clear();
     this.recorder.clear();
     this.sessions.clear();
+    this.workers.terminate();
   }
 
   // ---- what kernels ask ----

@@ -4,12 +4,17 @@ import { OnnxBackend, type TensorData } from './backend.js';
 import { EngineError } from './errors.js';
 import type { HostArray, Value } from './graph.js';
 import { outlineGraph } from './outline.js';
-import { createSession } from './session-cache.js';
 import type { Session } from './session.js';
+import type { ParallelSession } from './workers.js';
 
 /** A function that was traced; call it like the original. */
 export interface CompiledFunction<A extends Tensor[], R extends TensorContainer> {
   (...args: A): R;
+  /**
+   * Calls it for several lists of arguments, on as many threads as the backend has, each call on one thread: the results are
+   * the same bits however many there are. It must not assign variables.
+   */
+  map(calls: readonly A[]): R[];
   /** Frees the sessions; a later call traces anew. */
   dispose(): void;
   /** Signatures traced so far. */
@@ -27,8 +32,10 @@ type Source =
   | { readonly kind: 'variable'; readonly variable: Variable }
   | { readonly kind: 'constant'; readonly data: HostArray };
 
-interface TraceEntry {
-  readonly session: Session;
+interface TraceEntry<S extends Session | ParallelSession = Session | ParallelSession> {
+  readonly session: S;
+  /** Gives the session back. */
+  readonly release: () => void;
   readonly sources: readonly Source[];
   /** Rebuilds the result from the outputs. */
   readonly result: unknown;
@@ -64,37 +71,60 @@ export function compile<A extends Tensor[], R extends TensorContainer>(
   { maxTraces = 16 }: CompileOptions = {},
 ): CompiledFunction<A, R> {
   const traces = new Map<string, TraceEntry>();
-  const call = (...args: A): R => {
-    const backend = engine().backend;
-    if (!(backend instanceof OnnxBackend) || backend.tracing || engine().state.gradientDepth > 0) {
-      return tidy(() => fn(...args));
-    }
-    const key = args.map(({ dtype, shape }) => `${dtype}[${shape.join()}]`).join();
+  const entryFor = (backend: OnnxBackend, args: A, parallel: boolean): TraceEntry => {
+    const key = [parallel, ...args.map(({ dtype, shape }) => `${dtype}[${shape.join()}]`)].join();
     let entry = traces.get(key);
     if (!entry) {
-      entry = trace(backend, fn, args);
-      traces.set(key, entry);
-      if (traces.size > maxTraces) {
-        const [oldest, { session }] = traces.entries().next().value!;
-        session.dispose();
+      entry = trace(backend, fn, args, parallel);
+      if (traces.size >= maxTraces) {
+        const [oldest, { release }] = traces.entries().next().value!;
+        release();
         traces.delete(oldest);
       }
+    } else {
+      traces.delete(key);
     }
-    return replay(backend, entry, args) as R;
+    traces.set(key, entry); // the one used longest ago is the first
+    return entry;
+  };
+  const call = (...args: A): R => {
+    const backend = replayingBackend();
+    if (!backend) return tidy(() => fn(...args));
+    const entry = entryFor(backend, args, false) as TraceEntry<Session>;
+    return finish(backend, entry, entry.session.run(feedsOf(backend, entry, args))) as R;
+  };
+  const map = (calls: readonly A[]): R[] => {
+    const backend = replayingBackend();
+    if (!backend) return calls.map((args) => tidy(() => fn(...args)));
+    const entries = calls.map((args) => entryFor(backend, args, true) as TraceEntry<ParallelSession>);
+    const jobs = entries.map((entry, i) => ({
+      session: entry.session,
+      feeds: feedsOf(backend, entry, calls[i]),
+    }));
+    return backend.workers.run(jobs).map((outputs, i) => finish(backend, entries[i], outputs) as R);
   };
   const dispose = (): void => {
-    for (const { session } of traces.values()) session.dispose();
+    for (const { release } of traces.values()) release();
     traces.clear();
   };
-  return Object.defineProperty(Object.assign(call, { dispose }), 'traces', {
+  return Object.defineProperty(Object.assign(call, { map, dispose }), 'traces', {
     get: () => traces.size,
   }) as unknown as CompiledFunction<A, R>;
+}
+
+/** The backend, when compiled functions can be replayed on it now. */
+function replayingBackend(): OnnxBackend | undefined {
+  const { backend, state } = engine();
+  return backend instanceof OnnxBackend && !backend.tracing && state.gradientDepth === 0
+    ? backend
+    : undefined;
 }
 
 function trace<A extends Tensor[], R extends TensorContainer>(
   backend: OnnxBackend,
   fn: (...args: A) => R,
   args: A,
+  parallel: boolean,
 ): TraceEntry {
   const registered = (): Variable[] => Object.values(engine().state.registeredVariables);
   const { captured } = backend.beginTrace();
@@ -103,7 +133,6 @@ function trace<A extends Tensor[], R extends TensorContainer>(
   const owners = new Map<TensorData, Variable>();
   for (const [variable, data] of before) owners.set(data, variable);
   const argumentIndex = new Map<Value, number>();
-  let entry: TraceEntry | undefined;
   try {
     engine().startScope('compile');
     const placeholders = args.map(({ shape, dtype }, index) => {
@@ -146,8 +175,11 @@ function trace<A extends Tensor[], R extends TensorContainer>(
       const variable = data && owners.get(data);
       return variable ? { kind: 'variable', variable } : { kind: 'constant', data: value.source! };
     });
-    entry = { session: createSession(outline, backend.sessionOptions), sources, result, updates };
-    return entry;
+    if (parallel && updates.length > 0) {
+      throw new EngineError('A function that assigns variables cannot be called through map().');
+    }
+    const held = parallel ? backend.sessions.holdParallel(outline) : backend.sessions.hold(outline);
+    return { ...held, sources, result, updates };
   } finally {
     // variables have their old values again, until the first run
     for (const [variable, data] of before) {
@@ -159,17 +191,17 @@ function trace<A extends Tensor[], R extends TensorContainer>(
   }
 }
 
-function replay(
-  backend: OnnxBackend,
-  { session, sources, result, updates }: TraceEntry,
-  args: Tensor[],
-): unknown {
-  const feeds = sources.map((source): HostArray => {
+/** The host memory that a trace reads, in the order of its inputs. */
+function feedsOf(backend: OnnxBackend, { sources }: TraceEntry, args: Tensor[]): HostArray[] {
+  return sources.map((source): HostArray => {
     if (source.kind === 'constant') return source.data;
     const { dataId } = source.kind === 'argument' ? args[source.index] : source.variable;
     return backend.readSync(dataId) as HostArray;
   });
-  const outputs = session.run(feeds);
+}
+
+/** Assigns variables and rebuilds the result. */
+function finish(backend: OnnxBackend, { result, updates }: TraceEntry, outputs: HostArray[]): unknown {
   for (const { variable, output } of updates) assign(backend, variable, outputs[output]);
   return mapSlots(result, ({ output, shape, dtype }) =>
     engine().makeTensorFromTensorInfo(backend.makeHost(outputs[output], shape.slice(), dtype), backend),

@@ -5,7 +5,7 @@ import type { Attribute, ConstantArray, ElementType, GraphNode, Value } from './
 import { MessageWriter } from './protobuf.js';
 
 const IR_VERSION = 10;
-const OPSET = 21;
+const OPSET = 24;
 const CONTRIB_DOMAIN = 'com.microsoft';
 
 /** TensorProto.DataType */

@@ -76,6 +76,33 @@ export interface SessionOptions {
   readonly profilePrefix?: string;
 }
 
+export interface SessionConfigOptions extends SessionOptions {
+  /** Refuses a graph of which a node would run on the cpu instead. */
+  readonly deviceOnly?: boolean;
+}
+
+/** The options as ONNX Runtime takes them. */
+export function sessionConfig(options: SessionConfigOptions): object {
+  const device = options.device ?? 'cpu';
+  return {
+    intraOpNumThreads: options.threads ?? availableParallelism(),
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    graphOptimizationLevel: options.optimisation ?? 'all',
+    // every session has threads of its own; those that wait must not take the cores from those that work
+    extra: {
+      session: {
+        intra_op: { allow_spinning: '0' },
+        ...(options.deviceOnly && { disable_cpu_ep_fallback: '1' }),
+      },
+    },
+    ...(device !== 'cpu' && { executionProviders: [device] }),
+    enableCpuMemArena: options.keepMemory ?? true,
+    logSeverityLevel: 4, // errors are thrown and need not be printed too
+    ...(options.profilePrefix && { enableProfiling: true, profileFilePrefix: options.profilePrefix }),
+  };
+}
+
 /** A loaded model, run synchronously on host memory. */
 export class Session {
   private readonly native: NativeSession;
@@ -87,34 +114,14 @@ export class Session {
     model: Uint8Array,
     readonly inputs: readonly PortSpec[],
     readonly outputs: readonly PortSpec[],
-    options: SessionOptions & {
-      /** Refuses a graph of which a node would run on the cpu instead. */
-      readonly deviceOnly?: boolean;
-    } = {},
+    options: SessionConfigOptions = {},
   ) {
     const { binding } = loadRuntime();
-    const device = (this.device = options.device ?? 'cpu');
+    this.device = options.device ?? 'cpu';
     this.native = new binding.InferenceSession();
     this.fetches = Object.fromEntries(outputs.map((_, i) => [`o${i}`, null]));
-    const threads = options.threads ?? availableParallelism();
     try {
-      this.native.loadModel(model.buffer, model.byteOffset, model.byteLength, {
-        intraOpNumThreads: threads,
-        interOpNumThreads: 1,
-        executionMode: 'sequential',
-        graphOptimizationLevel: options.optimisation ?? 'all',
-        // every session has threads of its own; those that wait must not take the cores from those that work
-        extra: {
-          session: {
-            intra_op: { allow_spinning: '0' },
-            ...(options.deviceOnly && { disable_cpu_ep_fallback: '1' }),
-          },
-        },
-        ...(device !== 'cpu' && { executionProviders: [device] }),
-        enableCpuMemArena: options.keepMemory ?? true,
-        logSeverityLevel: 4, // errors are thrown and need not be printed too
-        ...(options.profilePrefix && { enableProfiling: true, profileFilePrefix: options.profilePrefix }),
-      });
+      this.native.loadModel(model.buffer, model.byteOffset, model.byteLength, sessionConfig(options));
     } catch (error) {
       throw new EngineError(`ONNX Runtime refused the graph: ${firstLine(error)}`, { cause: error });
     }
@@ -152,7 +159,8 @@ export class Session {
 const OUT_OF_MEMORY =
   /bad_alloc|Failed to allocate|out of memory|Invalid Buffer.* due to a previous error|Too many storage buffers|narrowing_error/i;
 
-function describeFailure(error: unknown, device: Device): string {
+/** A failure of a run in words: the tfjs kernel, shapes and types of the node that failed. */
+export function describeFailure(error: unknown, device: Device): string {
   const message = (error as Error).message;
   const kernel = /Name:'(tfjs kernel .*?) #\d+'/.exec(message)?.[1];
   const operator = /BindGroupDescriptor "+(\w+)"+/.exec(message)?.[1];

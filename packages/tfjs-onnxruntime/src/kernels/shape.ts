@@ -92,8 +92,23 @@ const pack: NativeKernel = (call) => {
   );
 };
 
+/** WebGPU binds a bounded number of buffers to one operator. */
+const MOST_SPLIT_OUTPUTS = 8;
+
 function split(graph: Recorder, x: Value, sizes: readonly number[], axis: number): Value[] {
   if (sizes.length === 1) return [x];
+  if (sizes.length > MOST_SPLIT_OUTPUTS) {
+    let start = 0;
+    return sizes.map((size) => {
+      const begin = x.shape.map((_, i) => (i === axis ? start : 0));
+      start += size;
+      return graph.slice(
+        x,
+        begin,
+        x.shape.map((dimension, i) => (i === axis ? size : dimension)),
+      );
+    });
+  }
   const outputs = sizes.map((size) => ({
     type: x.type,
     shape: x.shape.map((dimension, i) => (i === axis ? size : dimension)),

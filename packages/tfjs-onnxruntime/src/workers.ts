@@ -1,0 +1,257 @@
+/**
+ * Sessions on several threads at once. ONNX Runtime shares out each operator among its threads and waits for the last one
+ * after every operator; for independent graphs it is faster to give each thread a whole graph. This thread takes part; the
+ * others are worker threads that hold sessions of their own.
+ */
+import { MessageChannel, Worker, receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
+
+import { EngineError } from './errors.js';
+import { sizeOf, type ElementType, type HostArray } from './graph.js';
+import { Session, describeFailure, sessionConfig, type PortSpec, type SessionOptions } from './session.js';
+
+/** What a worker is told. */
+type Request =
+  | {
+      kind: 'load';
+      id: number;
+      model: Uint8Array;
+      ports: readonly PortSpec[];
+      outputs: number;
+      config: object;
+      /** Where the feeds of the next run lie, one array a port; shared, so that they are copied and not serialised. */
+      shared: readonly HostArray[];
+    }
+  | { kind: 'run'; id: number }
+  | { kind: 'dispose'; id: number };
+
+/** What it answers to `run`. */
+interface Answer {
+  readonly outputs?: HostArray[];
+  readonly error?: string;
+}
+
+/**
+ * The whole program of a worker thread. It is handed over as text, so it uses nothing from outside itself.
+ */
+function workerProgram(modules: {
+  threads: typeof import('node:worker_threads');
+  module: typeof import('node:module');
+}): void {
+  interface Loaded {
+    session: {
+      loadModel(buffer: ArrayBufferLike, byteOffset: number, byteLength: number, options: object): void;
+      run(feeds: object, fetches: object, options: object): Record<string, { data: HostArray }>;
+      dispose(): void;
+    };
+    shared: readonly HostArray[];
+    /** The worker's copies of the feeds, because ONNX Runtime takes no shared memory, and the tensors on them. */
+    own: readonly HostArray[];
+    feeds: Record<string, object>;
+    fetches: Record<string, null>;
+    failure?: string;
+  }
+  const { port, signal, resolveFrom } = modules.threads.workerData as {
+    port: MessagePort;
+    signal: Int32Array;
+    resolveFrom: string;
+  };
+  const load = modules.module.createRequire(resolveFrom);
+  const runtime = load('onnxruntime-node/dist/binding.js') as {
+    binding: { InferenceSession: new () => Loaded['session'] };
+    initOrt(): void;
+  };
+  const { Tensor } = load('onnxruntime-common') as {
+    Tensor: new (type: string, data: HostArray, shape: readonly number[]) => object;
+  };
+  runtime.initOrt();
+  const sessions = new Map<number, Loaded>();
+  const run = ({ session, shared, own, feeds, fetches, failure }: Loaded): Answer => {
+    if (failure !== undefined) return { error: failure };
+    try {
+      own.forEach((array, i) => array.set(shared[i]));
+      const results = session.run(feeds, fetches, {});
+      return { outputs: Object.keys(fetches).map((name) => results[name].data) };
+    } catch (error) {
+      return { error: (error as Error).message };
+    }
+  };
+  port.on('message', (request: Request) => {
+    if (request.kind === 'load') {
+      const { id, model, ports, outputs, config, shared } = request;
+      const session = new runtime.binding.InferenceSession();
+      const own = shared.map((array) => array.slice());
+      const feeds = Object.fromEntries(
+        ports.map(({ type, shape }, i) => [`i${i}`, new Tensor(type, own[i], shape)]),
+      );
+      const fetches = Object.fromEntries(Array.from({ length: outputs }, (_, i) => [`o${i}`, null]));
+      const loaded: Loaded = { session, shared, own, feeds, fetches };
+      try {
+        session.loadModel(model.buffer, model.byteOffset, model.byteLength, config);
+      } catch (error) {
+        loaded.failure = (error as Error).message;
+      }
+      sessions.set(id, loaded);
+    } else if (request.kind === 'dispose') {
+      sessions.get(request.id)?.session.dispose();
+      sessions.delete(request.id);
+    } else {
+      const answer = run(sessions.get(request.id)!);
+      port.postMessage(
+        answer,
+        (answer.outputs ?? []).map((array) => array.buffer as ArrayBuffer),
+      );
+      Atomics.add(signal, 0, 1);
+      Atomics.notify(signal, 0);
+    }
+  });
+}
+
+/** One thread. Requests are answered in their order. */
+class SessionWorker {
+  private readonly worker: Worker;
+  private readonly port: MessagePort;
+  private readonly signal = new Int32Array(new SharedArrayBuffer(4));
+
+  constructor() {
+    const { port1, port2 } = new MessageChannel();
+    this.port = port1;
+    const source = `(${workerProgram.toString()})({ threads: require('node:worker_threads'), module: require('node:module') })`;
+    this.worker = new Worker(source, {
+      eval: true,
+      execArgv: [],
+      workerData: { port: port2, signal: this.signal, resolveFrom: import.meta.url },
+      transferList: [port2],
+    });
+    // neither keeps the process alive
+    this.worker.unref();
+    this.port.unref();
+  }
+
+  post(request: Request): void {
+    this.port.postMessage(request);
+  }
+
+  /** The next answer; waits for it. */
+  receive(): Answer {
+    for (;;) {
+      const seen = Atomics.load(this.signal, 0);
+      const received = receiveMessageOnPort(this.port) as { message: Answer } | undefined;
+      if (received) return received.message;
+      Atomics.wait(this.signal, 0, seen);
+    }
+  }
+
+  terminate(): void {
+    this.port.close();
+    void this.worker.terminate();
+  }
+}
+
+/** A compiled graph that every thread can run, each on itself alone, so that its bits do not depend on which one does. */
+export class ParallelSession {
+  readonly own: Session;
+  /** By worker, once it is loaded there: where it finds its feeds. */
+  private readonly loaded = new Map<SessionWorker, readonly HostArray[]>();
+  private static count = 0;
+  private readonly id = ++ParallelSession.count;
+  private readonly options: SessionOptions;
+
+  /** @throws {EngineError} when ONNX Runtime refuses the model */
+  constructor(
+    private readonly model: Uint8Array,
+    private readonly inputs: readonly PortSpec[],
+    private readonly outputs: readonly PortSpec[],
+    options: SessionOptions,
+  ) {
+    this.options = { ...options, threads: 1 };
+    this.own = new Session(model, inputs, outputs, this.options);
+  }
+
+  /** Starts a run on a worker, whose earlier run of this session has ended. */
+  start(worker: SessionWorker, feeds: readonly HostArray[]): void {
+    const shared = this.loaded.get(worker) ?? this.load(worker);
+    feeds.forEach((array, i) => shared[i].set(array));
+    worker.post({ kind: 'run', id: this.id });
+  }
+
+  dispose(): void {
+    this.own.dispose();
+    for (const worker of this.loaded.keys()) worker.post({ kind: 'dispose', id: this.id });
+    this.loaded.clear();
+  }
+
+  private load(worker: SessionWorker): readonly HostArray[] {
+    const ports = this.inputs.map(({ type, shape }) => ({ type, shape }));
+    const shared = ports.map(({ type, shape }) => sharedArray(type, sizeOf(shape)));
+    this.loaded.set(worker, shared);
+    worker.post({
+      kind: 'load',
+      id: this.id,
+      model: this.model,
+      ports,
+      outputs: this.outputs.length,
+      config: sessionConfig(this.options),
+      shared,
+    });
+    return shared;
+  }
+}
+
+export interface Job {
+  readonly session: ParallelSession;
+  readonly feeds: readonly HostArray[];
+}
+
+/** Runs jobs on this thread and on workers, which start when they are first needed. */
+export class WorkerPool {
+  private readonly workers: SessionWorker[] = [];
+
+  /** @param threads - how many jobs run at once, this thread's among them */
+  constructor(private readonly threads: number) {}
+
+  /**
+   * Runs all jobs and waits for them.
+   *
+   * @returns the outputs of each
+   * @throws {EngineError} when one fails; the others have ended then too
+   */
+  run(jobs: readonly Job[]): HostArray[][] {
+    const threads = Math.min(this.threads, jobs.length);
+    while (this.workers.length < threads - 1) this.workers.push(new SessionWorker());
+    const results: HostArray[][] = [];
+    let failure: unknown;
+    const attempt = (job: number, work: () => HostArray[]): void => {
+      try {
+        results[job] = work();
+      } catch (error) {
+        failure ??= error;
+      }
+    };
+    // in waves: the last job of each is this thread's, after the others have been started
+    for (let first = 0; first < jobs.length; first += threads) {
+      const wave = jobs.slice(first, first + threads);
+      const others = wave.slice(0, -1);
+      others.forEach(({ session, feeds }, i) => session.start(this.workers[i], feeds));
+      const { session, feeds } = wave[wave.length - 1];
+      attempt(first + others.length, () => session.own.run(feeds));
+      others.forEach((_, i) => attempt(first + i, () => outputsOf(this.workers[i].receive())));
+    }
+    if (failure !== undefined) throw failure as Error;
+    return results;
+  }
+
+  terminate(): void {
+    for (const worker of this.workers.splice(0)) worker.terminate();
+  }
+}
+
+function sharedArray(type: ElementType, size: number): HostArray {
+  if (type === 'float32') return new Float32Array(new SharedArrayBuffer(4 * size));
+  if (type === 'int32') return new Int32Array(new SharedArrayBuffer(4 * size));
+  return new Uint8Array(new SharedArrayBuffer(size));
+}
+
+function outputsOf({ outputs, error }: Answer): HostArray[] {
+  if (outputs) return outputs;
+  throw new EngineError(describeFailure(new Error(error), 'cpu'));
+}

@@ -2,15 +2,7 @@
 // against tfjs's own (transposed products), alternating; and one whole training step. Medians in milliseconds.
 //
 //   npm run bench:layers
-import {
-  Adam,
-  DegradationTransformer,
-  RandomStream,
-  gradientStep,
-  linear,
-  selectBackend,
-  tf,
-} from '@rollcast/core';
+import { RandomStream, linear, selectBackend, tf } from '@rollcast/core';
 
 const RUNS = 9;
 const median = (times) => [...times].sort((a, b) => a - b)[Math.floor(times.length / 2)];
@@ -48,36 +40,3 @@ console.log(`linear layer ${rows} × ${inputs} → ${outputs}, forward and backw
 console.log(
   `  ours ${layers.ours.toFixed(1)} ms, tfjs ${layers.tfjs.toFixed(1)} ms, ratio ${(layers.ours / layers.tfjs).toFixed(2)}`,
 );
-
-for (const shape of [
-  { width: 48, layers: 2 },
-  { width: 64, layers: 3 },
-]) {
-  const model = new DegradationTransformer(shape, 1);
-  const optimizer = new Adam(model.parameters);
-  const random = new RandomStream(1, 'tokens');
-  const tokens = (n) => Int32Array.from({ length: n }, () => random.integer(model.vocabularySize));
-  const contexts = tf.tensor2d(tokens(64 * 40), [64, 40], 'int32');
-  const futures = tf.tensor2d(tokens(64 * 60), [64, 60], 'int32');
-  const { step, rollout } = alternate({
-    step: () =>
-      gradientStep({
-        parameters: model.parameters,
-        optimizer,
-        learningRate: 1e-4,
-        maxGradNorm: 1,
-        name: 'bench',
-        loss: () => ({ loss: tf.neg(tf.mean(model.score(contexts, futures).logProbs)), stats: {} }),
-      }),
-    rollout: () =>
-      model.generate({
-        contextTokens: tokens(64 * 40),
-        batchSize: 64,
-        horizon: 60,
-        random: new RandomStream(1, 'actions'),
-      }),
-  });
-  console.log(
-    `transformer ${shape.layers} layers, ${shape.width} wide, V 256, 64 × 100 tokens: training step ${step.toFixed(0)} ms, 60-step rollout ${rollout.toFixed(0)} ms`,
-  );
-}

@@ -3,10 +3,9 @@ import { PPO } from '@rollcast/algos';
 import {
   Adam,
   DegradationTransformer,
+  GradientSteps,
   RandomStream,
-  collectSequences,
-  gradientStep,
-  maskedMean,
+  SequenceCollector,
   tf,
 } from '@rollcast/core';
 
@@ -43,50 +42,50 @@ export function prepare() {
     { updateEpochs: 4, minibatchSize: batch },
     { updates: 1000, batchSize: batch, seed: 1 },
   );
-  const contexts = tf.tensor2d(randomTokens(batch * context, 'contexts'), [batch, context], 'int32');
-  const actions = tf.tensor2d(randomTokens(batch * horizon, 'actions'), [batch, horizon], 'int32');
-  const mask = tf.ones([batch, horizon]);
+  const rows = {
+    contexts: { data: randomTokens(batch * context, 'contexts'), shape: [batch, context] },
+    actions: { data: randomTokens(batch * horizon, 'actions'), shape: [batch, horizon] },
+  };
+  const [contexts, actions] = [rows.contexts, rows.actions].map(({ data, shape }) =>
+    tf.tensor2d(data, shape, 'int32'),
+  );
+  const steps = new GradientSteps({
+    parameters: model.parameters,
+    optimizer,
+    maxGradNorm: 0.5,
+    name: 'bench',
+    rowsPerPass: model.rowsPerPass(context + horizon),
+    loss: (tensors) => {
+      const { logProbs, values } = model.score(tensors.contexts, tensors.actions);
+      return { loss: tf.add(tf.neg(tf.mean(logProbs)), tf.mean(tf.square(values))) };
+    },
+  });
+  const collector = new SequenceCollector({
+    environment,
+    policy: model,
+    referencePolicy: reference,
+    batchSize: batch,
+    seed: 1,
+  });
   let update = 0;
   const tasks = {
-    'train-step': () =>
-      void gradientStep({
-        parameters: model.parameters,
-        optimizer,
-        learningRate: 1e-4 / (1 + update++),
-        maxGradNorm: 0.5,
-        name: 'bench',
-        loss: () => {
-          const { logProbs, values } = model.score(contexts, actions);
-          return {
-            loss: tf.add(tf.neg(maskedMean(logProbs, mask)), maskedMean(tf.square(values), mask)),
-            stats: {},
-          };
-        },
-      }),
+    'train-step': () => void steps.step({ rows, learningRate: 1e-4 / (1 + update++) }),
     rollout: () =>
       void model.generate({
-        contextTokens: randomTokens(batch * context, 'contexts'),
+        contextTokens: rows.contexts.data,
         batchSize: batch,
         horizon,
         random: new RandomStream(1, `bench/actions/${update++}`),
       }),
     score: () => tf.tidy(() => void model.score(contexts, actions).logProbs.dataSync()),
-    'ppo-iteration': () => {
-      const { rollout } = collectSequences({
-        environment,
-        policy: model,
-        referencePolicy: reference,
-        batchSize: batch,
-        seed: 1,
-        update: update++,
-      });
-      ppo.update(rollout);
-    },
+    'ppo-iteration': () => void ppo.update(collector.collect(update++).rollout),
   };
   // reading a parameter makes a lazy backend finish its work
   const finish = () => void model.parameters.variable('embedding').dataSync();
   const dispose = () => {
-    tf.dispose([contexts, actions, mask]);
+    tf.dispose([contexts, actions]);
+    steps.dispose();
+    collector.dispose();
     optimizer.dispose();
     ppo.dispose();
     model.dispose();

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 
-import { Adam, DegradationTransformer, RandomStream, gradientStep, selectBackend, tf } from '@rollcast/core';
+import { Adam, DegradationTransformer, RandomStream, GradientSteps, selectBackend, tf } from '@rollcast/core';
 import { EngineError, fallbackKernels, nativeKernels, onnxBackend } from '@rollcast/tfjs-onnxruntime';
 
 beforeAll(() => selectBackend('onnx'));
@@ -128,17 +128,26 @@ test('the transformer generates, scores and learns as on the cpu backend and lea
     const actions = tf.tensor2d(generated.tokens, [batchSize, horizon], 'int32');
     const scores = model.score(contexts, actions);
     const losses: number[] = [];
+    const steps = new GradientSteps({
+      parameters: model.parameters,
+      optimizer,
+      maxGradNorm: 0.5,
+      name: 'test',
+      loss: (rows) => {
+        const { logProbs, values } = model.score(
+          rows['contexts'] as tf.Tensor2D,
+          rows['actions'] as tf.Tensor2D,
+        );
+        return { loss: tf.sub(tf.mean(tf.square(values)), tf.mean(logProbs)) };
+      },
+    });
     for (let i = 0; i < 3; i++) {
-      const { stats } = gradientStep({
-        parameters: model.parameters,
-        optimizer,
-        learningRate: 1e-3 / (i + 1),
-        maxGradNorm: 0.5,
-        name: 'test',
-        loss: () => {
-          const { logProbs, values } = model.score(contexts, actions);
-          return { loss: tf.sub(tf.mean(tf.square(values)), tf.mean(logProbs)), stats: {} };
+      const { stats } = steps.step({
+        rows: {
+          contexts: { data: contextTokens, shape: [batchSize, context] },
+          actions: { data: generated.tokens, shape: [batchSize, horizon] },
         },
+        learningRate: 1e-3 / (i + 1),
       });
       losses.push(stats['loss'], stats['gradNorm']);
     }
@@ -150,6 +159,7 @@ test('the transformer generates, scores and learns as on the cpu backend and lea
     };
     tf.dispose([contexts, actions, { ...scores }]);
     expect(tf.memory().numTensors).toBe(before);
+    steps.dispose();
     optimizer.dispose();
     model.dispose();
     return result;

@@ -7,10 +7,11 @@
 import {
   Adam,
   DegradationTransformer,
-  gradientStep,
+  GradientSteps,
   selectBackend,
   tf,
   type DeviceName,
+  type RowArray,
 } from '@rollcast/core';
 import { onnxBackend, registerOnnxBackend } from '@rollcast/tfjs-onnxruntime';
 
@@ -42,21 +43,19 @@ function run(): DeviceRun {
   const [contexts, actions] = [tokens(CONTEXT, 5), tokens(HORIZON, 7)];
   const logProbs = Array.from(model.score(contexts, actions).logProbs.dataSync());
   const optimizer = new Adam(model.parameters);
-  const losses = [1, 2].map(
-    () =>
-      gradientStep({
-        parameters: model.parameters,
-        optimizer,
-        learningRate: 1e-2,
-        maxGradNorm: 0.5,
-        name: 'test',
-        loss: () => {
-          const scores = model.score(contexts, actions);
-          const loss = tf.sub<tf.Scalar>(tf.mean(tf.square(scores.values)), tf.mean(scores.logProbs));
-          return { loss, stats: {} };
-        },
-      }).stats['loss'],
-  );
+  const steps = new GradientSteps({
+    parameters: model.parameters,
+    optimizer,
+    maxGradNorm: 0.5,
+    name: 'test',
+    loss: (rows) => {
+      const scores = model.score(rows['contexts'] as tf.Tensor2D, rows['actions'] as tf.Tensor2D);
+      return { loss: tf.sub<tf.Scalar>(tf.mean(tf.square(scores.values)), tf.mean(scores.logProbs)) };
+    },
+  });
+  const rowsOf = (x: tf.Tensor2D): RowArray => ({ data: x.dataSync() as Int32Array, shape: x.shape });
+  const rows = { contexts: rowsOf(contexts), actions: rowsOf(actions) };
+  const losses = [1, 2].map(() => steps.step({ rows, learningRate: 1e-2 }).stats['loss']);
   return { logProbs, losses, embedding: Array.from(model.parameters.save()['embedding'].data) };
 }
 

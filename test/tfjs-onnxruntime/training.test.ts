@@ -3,9 +3,9 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import {
   Adam,
   DegradationTransformer,
+  GradientSteps,
   ParameterStore,
   RandomStream,
-  gradientStep,
   selectBackend,
   tf,
 } from '@rollcast/core';
@@ -21,22 +21,26 @@ test('the losses of 100 updates agree with the cpu backend, and with themselves 
       3,
     );
     const optimizer = new Adam(model.parameters);
+    const steps = new GradientSteps({
+      parameters: model.parameters,
+      optimizer,
+      maxGradNorm: 0.5,
+      name: 'test',
+      rowsPerPass: 1, // several threads at once
+      loss: ({ contexts, actions }) => ({
+        loss: tf.neg(tf.mean(model.score(contexts as tf.Tensor2D, actions as tf.Tensor2D).logProbs)),
+      }),
+    });
     const found = Array.from({ length: 100 }, (_, i) => {
       const draws = new RandomStream(i, 'test/tokens').uniforms(12);
       const tokens = Int32Array.from(draws, (u) => Math.floor(u * u * 16));
-      const contexts = tf.tensor2d(tokens.slice(0, 6), [2, 3], 'int32');
-      const actions = tf.tensor2d(tokens.slice(6), [2, 3], 'int32');
-      const { stats } = gradientStep({
-        parameters: model.parameters,
-        optimizer,
-        learningRate: 1e-2 * (1 - i / 100),
-        maxGradNorm: 0.5,
-        name: 'test',
-        loss: () => ({ loss: tf.neg(tf.mean(model.score(contexts, actions).logProbs)), stats: {} }),
-      });
-      tf.dispose([contexts, actions]);
-      return stats['loss'];
+      const rows = {
+        contexts: { data: tokens.slice(0, 6), shape: [2, 3] },
+        actions: { data: tokens.slice(6), shape: [2, 3] },
+      };
+      return steps.step({ rows, learningRate: 1e-2 * (1 - i / 100) }).stats['loss'];
     });
+    steps.dispose();
     optimizer.dispose();
     model.dispose();
     return found;
@@ -52,16 +56,17 @@ test('a thousand updates with a falling learning rate keep tensors, data and ses
   const store = new ParameterStore();
   store.add('w', [8, 8], new RandomStream(1, 'test/w').normals(64));
   const optimizer = new Adam(store);
-  const x = tf.tensor2d(new RandomStream(1, 'test/x').normals(128), [16, 8]);
-  const update = (i: number): void =>
-    void gradientStep({
-      parameters: store,
-      optimizer,
-      learningRate: 1e-3 / (i + 1),
-      maxGradNorm: 1,
-      name: 'test',
-      loss: () => ({ loss: tf.mean(tf.square(tf.tanh(tf.matMul(x, store.get('w'))))), stats: {} }),
-    });
+  const x = { data: new RandomStream(1, 'test/x').normals(128), shape: [16, 8] };
+  const steps = new GradientSteps({
+    parameters: store,
+    optimizer,
+    maxGradNorm: 1,
+    name: 'test',
+    loss: (rows) => ({
+      loss: tf.mean(tf.square(tf.tanh(tf.matMul(rows['x'] as tf.Tensor2D, store.get<tf.Rank.R2>('w'))))),
+    }),
+  });
+  const update = (i: number): void => void steps.step({ rows: { x }, learningRate: 1e-3 / (i + 1) });
   for (let i = 0; i < 5; i++) update(i);
   const counts = (): number[] => [
     tf.memory().numTensors,
@@ -71,9 +76,9 @@ test('a thousand updates with a falling learning rate keep tensors, data and ses
   const before = counts();
   for (let i = 5; i < 1000; i++) update(i);
   expect(counts()).toEqual(before);
+  steps.dispose();
   optimizer.dispose();
   store.dispose();
-  x.dispose();
 });
 
 test('a small network acts through compile in well under a millisecond', () => {

@@ -12,9 +12,9 @@ import {
   ConfigError,
   RandomStream,
   clippedSurrogateLoss,
+  GradientSteps,
   entropy,
   generalisedAdvantages,
-  gradientStep,
   maskedMean,
   maskedMoments,
   normaliseAdvantages,
@@ -39,7 +39,7 @@ import {
   unpackState,
   type RunBudget,
 } from './policy-gradient.js';
-import { rolloutTensors, type RolloutTensors } from './rollout-tensors.js';
+import { rolloutRows, rolloutTensors } from './rollout-rows.js';
 
 /** Share of the running spread of the returns that is kept at each update. */
 const RETURN_SCALE_DECAY = 0.9;
@@ -104,6 +104,7 @@ export class PPO implements Algorithm {
   readonly name = 'ppo';
   readonly options: ResolvedPPOOptions;
   private readonly optimizer: Adam;
+  private gradientSteps: GradientSteps | undefined;
   private readonly klControl: KlControl;
   private readonly minibatchSize: number;
   private updatesDone = 0;
@@ -189,6 +190,7 @@ export class PPO implements Algorithm {
   }
 
   dispose(): void {
+    this.gradientSteps?.dispose();
     this.optimizer.dispose();
   }
 
@@ -211,33 +213,35 @@ export class PPO implements Algorithm {
 
   private step(
     rollout: Rollout,
-    rows: ArrayLike<number>,
+    rowIndices: ArrayLike<number>,
     advantages: Float32Array,
     returns: Float32Array,
     learningRate: number,
   ): { stats: Record<string, number>; taken: boolean } {
-    const batch = rolloutTensors(rollout, rows);
-    const weights = batch.rows(advantages);
-    const targets = batch.rows(returns);
-    const { targetKl } = this.options;
-    try {
-      return gradientStep({
-        parameters: this.policy.parameters,
-        optimizer: this.optimizer,
-        learningRate,
-        maxGradNorm: this.options.maxGradNorm,
-        name: this.name,
-        accept: (stats) => targetKl === undefined || stats['approxKl'] <= 1.5 * targetKl,
-        loss: () => this.loss(batch, weights, targets),
-      });
-    } finally {
-      tf.dispose([weights, targets]);
-      batch.dispose();
-    }
+    const { targetKl, maxGradNorm } = this.options;
+    this.gradientSteps ??= new GradientSteps({
+      parameters: this.policy.parameters,
+      optimizer: this.optimizer,
+      maxGradNorm,
+      name: this.name,
+      rowsPerPass: this.policy.rowsPerPass?.(rollout.inputs.contextLength + rollout.steps),
+      loss: (rows, scalars) => this.loss(rows, scalars),
+    });
+    return this.gradientSteps.step({
+      ...rolloutRows(rollout, { advantages, returns }, rowIndices),
+      scalars: { klCoef: this.klControl.coefficient },
+      learningRate,
+      accept: (stats) => targetKl === undefined || stats['approxKl'] <= 1.5 * targetKl,
+    });
   }
 
-  private loss(batch: RolloutTensors, advantages: tf.Tensor2D, returns: tf.Tensor2D): LossParts {
+  private loss(
+    rows: Readonly<Record<string, tf.Tensor>>,
+    { klCoef }: Readonly<Record<string, tf.Scalar>>,
+  ): LossParts {
     const { clipRange, valueClipRange, valueCoef, entropyCoef } = this.options;
+    const { advantages, returns } = rows;
+    const batch = rolloutTensors(rows);
     const scores = this.policy.score(batch.contextTokens, batch.actions);
     const policyLoss = clippedSurrogateLoss(
       scores.logProbs,
@@ -252,19 +256,19 @@ export class PPO implements Algorithm {
     const spread = maskedMean(entropy(scores.logDistribution), batch.mask);
     let loss = tf.sub(tf.add(policyLoss, tf.mul(valuesLoss, valueCoef)), tf.mul(spread, entropyCoef));
     const kl = this.klControl.lossTerm(scores, batch.reference, batch.mask);
-    if (kl) loss = tf.add(loss, tf.mul(kl, this.klControl.coefficient));
+    if (kl) loss = tf.add(loss, tf.mul(kl, klCoef));
     const logRatio = tf.sub(scores.logProbs, batch.oldLogProbs);
     const deviation = tf.abs(tf.sub(tf.exp(logRatio), 1));
     return {
       loss: loss as tf.Scalar,
-      stats: {
+      means: {
         policyLoss,
         valueLoss: valuesLoss,
         entropy: spread,
         approxKl: maskedMean(tf.sub(tf.sub(tf.exp(logRatio), 1), logRatio), batch.mask),
         clipFraction: maskedMean(tf.step(tf.sub(deviation, clipRange)), batch.mask),
-        ratioDeviation: tf.max(tf.mul(deviation, batch.mask)),
       },
+      maxima: { ratioDeviation: tf.max(tf.mul(deviation, batch.mask)) },
     };
   }
 }

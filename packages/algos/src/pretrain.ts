@@ -4,12 +4,13 @@
  */
 import {
   Adam,
+  GradientSteps,
   RandomStream,
-  gradientStep,
   resolveOptions,
   tf,
   warmupCosine,
   type AlgorithmState,
+  type RowArray,
   type SequencePolicy,
 } from '@rollcast/core';
 import { z } from 'zod';
@@ -57,11 +58,12 @@ export interface PretrainStats {
 export class Pretrainer {
   readonly options: ResolvedPretrainOptions;
   private readonly optimizer: Adam;
+  private readonly gradientSteps: GradientSteps;
   private done = 0;
 
   /** @throws {ConfigError} listing every option that is wrong */
   constructor(
-    private readonly model: SequencePolicy,
+    model: SequencePolicy,
     private readonly windows: TokenWindows,
     options: PretrainOptions,
     private readonly seed: number,
@@ -72,6 +74,16 @@ export class Pretrainer {
       epsilon: 1e-8,
       weightDecay: this.options.weightDecay,
     });
+    this.gradientSteps = new GradientSteps({
+      parameters: model.parameters,
+      optimizer: this.optimizer,
+      maxGradNorm: this.options.maxGradNorm,
+      name: 'pretrain',
+      rowsPerPass: model.rowsPerPass?.(windows.contextLength + windows.horizon),
+      loss: ({ contexts, futures }) => ({
+        loss: tf.neg(tf.mean(model.score(contexts as tf.Tensor2D, futures as tf.Tensor2D).logProbs)),
+      }),
+    });
   }
 
   /** Steps finished. */
@@ -81,20 +93,14 @@ export class Pretrainer {
 
   /** One gradient step on windows drawn at random. */
   step(): PretrainStats {
-    const { steps, batchSize, learningRate, warmupSteps, maxGradNorm } = this.options;
+    const { steps, batchSize, learningRate, warmupSteps } = this.options;
     const random = new RandomStream(this.seed, `pretrain/windows/${this.done}`);
     const chosen = Array.from({ length: batchSize }, () => this.windows.draw(random));
     const rate = warmupCosine(this.done, steps, learningRate, warmupSteps);
-    const { contexts, futures } = windowTensors(this.windows, chosen);
-    const { stats } = gradientStep({
-      parameters: this.model.parameters,
-      optimizer: this.optimizer,
+    const { stats } = this.gradientSteps.step({
+      rows: windowRows(this.windows, chosen),
       learningRate: rate,
-      maxGradNorm,
-      name: 'pretrain',
-      loss: () => ({ loss: tf.neg(tf.mean(this.model.score(contexts, futures).logProbs)), stats: {} }),
     });
-    tf.dispose([contexts, futures]);
     this.done += 1;
     return { loss: stats['loss'], gradNorm: stats['gradNorm'], learningRate: rate };
   }
@@ -109,6 +115,7 @@ export class Pretrainer {
   }
 
   dispose(): void {
+    this.gradientSteps.dispose();
     this.optimizer.dispose();
   }
 }
@@ -129,17 +136,20 @@ export function crossEntropy(
 ): number {
   let sum = 0;
   for (let start = 0; start < indices.length; start += batchSize) {
-    const { contexts, futures } = windowTensors(windows, indices.slice(start, start + batchSize));
-    sum -= tf.tidy(() => tf.sum(model.score(contexts, futures).logProbs).dataSync()[0]);
-    tf.dispose([contexts, futures]);
+    const { contexts, futures } = windowRows(windows, indices.slice(start, start + batchSize));
+    sum -= tf.tidy(() => {
+      const tokens = ({ data, shape }: RowArray): tf.Tensor2D =>
+        tf.tensor2d(data, shape as [number, number], 'int32');
+      return tf.sum(model.score(tokens(contexts), tokens(futures)).logProbs).dataSync()[0];
+    });
   }
   return sum / (indices.length * windows.horizon);
 }
 
-function windowTensors(
+function windowRows(
   windows: TokenWindows,
   indices: readonly number[],
-): { contexts: tf.Tensor2D; futures: tf.Tensor2D } {
+): { contexts: RowArray; futures: RowArray } {
   const { contextLength, horizon } = windows;
   const contexts = new Int32Array(indices.length * contextLength);
   const futures = new Int32Array(indices.length * horizon);
@@ -149,7 +159,7 @@ function windowTensors(
     futures.set(tokens.subarray(contextLength), row * horizon);
   });
   return {
-    contexts: tf.tensor2d(contexts, [indices.length, contextLength], 'int32'),
-    futures: tf.tensor2d(futures, [indices.length, horizon], 'int32'),
+    contexts: { data: contexts, shape: [indices.length, contextLength] },
+    futures: { data: futures, shape: [indices.length, horizon] },
   };
 }

@@ -10,8 +10,8 @@
  */
 import {
   Adam,
+  GradientSteps,
   entropy,
-  gradientStep,
   maskedMean,
   maskedMoments,
   normaliseAdvantages,
@@ -21,6 +21,7 @@ import {
   tf,
   type Algorithm,
   type AlgorithmState,
+  type LossParts,
   type Rollout,
   type SequencePolicy,
   type UpdateStats,
@@ -35,7 +36,7 @@ import {
   unpackState,
   type RunBudget,
 } from './policy-gradient.js';
-import { rolloutTensors } from './rollout-tensors.js';
+import { rolloutRows, rolloutTensors } from './rollout-rows.js';
 
 export const reinforceOptions = z.strictObject({
   learningRate: z.number().gt(0).default(1e-4).describe('step size of Adam'),
@@ -77,6 +78,7 @@ export class Reinforce implements Algorithm {
   readonly name = 'reinforce';
   readonly options: ResolvedReinforceOptions;
   private readonly optimizer: Adam;
+  private gradientSteps: GradientSteps | undefined;
   private readonly klControl: KlControl;
   /** [T], the moving average of the reward-to-go at each step; undefined before the first rollout. */
   private baseline: Float32Array | undefined;
@@ -137,6 +139,7 @@ export class Reinforce implements Algorithm {
   }
 
   dispose(): void {
+    this.gradientSteps?.dispose();
     this.optimizer.dispose();
   }
 
@@ -145,34 +148,38 @@ export class Reinforce implements Algorithm {
     advantages: Float32Array,
     learningRate: number,
   ): { loss: number; entropy: number; gradNorm: number; firstRatioDeviation: number } {
-    const batch = rolloutTensors(rollout);
-    const weights = batch.rows(advantages);
-    try {
-      const { stats } = gradientStep({
-        parameters: this.policy.parameters,
-        optimizer: this.optimizer,
-        learningRate,
-        maxGradNorm: this.options.maxGradNorm,
-        name: this.name,
-        loss: () => {
-          const scores = this.policy.score(batch.contextTokens, batch.actions);
-          const spread = maskedMean(entropy(scores.logDistribution), batch.mask);
-          let loss = tf.sub(
-            scoreFunctionLoss(scores.logProbs, weights, batch.mask),
-            tf.mul(spread, this.options.entropyCoef),
-          );
-          const kl = this.klControl.lossTerm(scores, batch.reference, batch.mask);
-          if (kl) loss = tf.add(loss, tf.mul(kl, this.klControl.coefficient));
-          const ratio = tf.exp(tf.sub(scores.logProbs, batch.oldLogProbs));
-          const firstRatioDeviation = tf.max<tf.Scalar>(tf.mul(tf.abs(tf.sub(ratio, 1)), batch.mask));
-          return { loss: loss as tf.Scalar, stats: { entropy: spread, firstRatioDeviation } };
-        },
-      });
-      return stats as { loss: number; entropy: number; gradNorm: number; firstRatioDeviation: number };
-    } finally {
-      tf.dispose(weights);
-      batch.dispose();
-    }
+    this.gradientSteps ??= new GradientSteps({
+      parameters: this.policy.parameters,
+      optimizer: this.optimizer,
+      maxGradNorm: this.options.maxGradNorm,
+      name: this.name,
+      rowsPerPass: this.policy.rowsPerPass?.(rollout.inputs.contextLength + rollout.steps),
+      loss: (rows, scalars) => this.loss(rows, scalars),
+    });
+    const { stats } = this.gradientSteps.step({
+      ...rolloutRows(rollout, { advantages }),
+      scalars: { klCoef: this.klControl.coefficient },
+      learningRate,
+    });
+    return stats as { loss: number; entropy: number; gradNorm: number; firstRatioDeviation: number };
+  }
+
+  private loss(
+    rows: Readonly<Record<string, tf.Tensor>>,
+    { klCoef }: Readonly<Record<string, tf.Scalar>>,
+  ): LossParts {
+    const batch = rolloutTensors(rows);
+    const scores = this.policy.score(batch.contextTokens, batch.actions);
+    const spread = maskedMean(entropy(scores.logDistribution), batch.mask);
+    let loss = tf.sub(
+      scoreFunctionLoss(scores.logProbs, rows['advantages'], batch.mask),
+      tf.mul(spread, this.options.entropyCoef),
+    );
+    const kl = this.klControl.lossTerm(scores, batch.reference, batch.mask);
+    if (kl) loss = tf.add(loss, tf.mul(kl, klCoef));
+    const ratio = tf.exp(tf.sub(scores.logProbs, batch.oldLogProbs));
+    const firstRatioDeviation = tf.max<tf.Scalar>(tf.mul(tf.abs(tf.sub(ratio, 1)), batch.mask));
+    return { loss: loss as tf.Scalar, means: { entropy: spread }, maxima: { firstRatioDeviation } };
   }
 
   private followBaseline(averages: Float32Array): void {

@@ -41,11 +41,8 @@ export { exactKl, exactKlOnHost, klEstimators, sampledKl, sampledKlTensor } from
 export type { KlEstimator, SampledKlEstimator } from './math/kl.js';
 export { clippedSurrogateLoss, entropy, maskedMean, scoreFunctionLoss, valueLoss } from './math/losses.js';
 export { linearSchedule, warmupCosine } from './math/schedules.js';
-export {
-  DegradationTransformer,
-  degradationTransformerOptions,
-  sampleTokens,
-} from './models/degradation-transformer.js';
+export { sampleTokens } from './models/decoder.js';
+export { DegradationTransformer, degradationTransformerOptions } from './models/degradation-transformer.js';
 export type {
   DegradationTransformerOptions,
   ResolvedDegradationTransformerOptions,
@@ -53,16 +50,18 @@ export type {
 export { smoothEmbedding } from './models/smooth-embedding.js';
 export { Adam } from './nn/adam.js';
 export type { AdamOptions, AdamState } from './nn/adam.js';
-export { attend, attentionMask } from './nn/attention.js';
-export { gradientStep } from './nn/gradients.js';
-export type { GradientStepOptions, LossParts } from './nn/gradients.js';
-export { embed, gelu, layerNorm, linear } from './nn/ops.js';
+export { attend, attentionMask, selfAttention } from './nn/attention.js';
+export type { SelfAttentionOptions } from './nn/attention.js';
+export { flat, GradientSteps } from './nn/gradients.js';
+export type { GradientStepsOptions, LossParts, RowArray, StepInputs } from './nn/gradients.js';
+export { embed, foldNorm, linear, logSoftmax, normalise, silu, takeColumns } from './nn/ops.js';
+export type { Affine } from './nn/ops.js';
 export { ParameterStore } from './nn/parameters.js';
 export type { NamedArray } from './nn/parameters.js';
-export { applyRotary, rotaryTable } from './nn/rotary.js';
+export { applyRotary, rotaryTable, rotationMatrices } from './nn/rotary.js';
 export type { RotaryTable } from './nn/rotary.js';
-export { collectSequences } from './rollout/collect-sequences.js';
-export type { CollectOptions } from './rollout/collect-sequences.js';
+export { collectSequences, SequenceCollector } from './rollout/collect-sequences.js';
+export type { CollectOptions, CollectorOptions } from './rollout/collect-sequences.js';
 export type { ReferenceScores, Rollout, SequenceInputs } from './rollout/rollout.js';
 export { writeFileAtomically, writeFolderAtomically } from './run/atomic.js';
 export { CheckpointStore } from './run/checkpoints.js';

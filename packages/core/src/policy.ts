@@ -50,4 +50,10 @@ export interface SequencePolicy {
    * @param actions - [B, L] int32, the tokens that were taken
    */
   score(contextTokens: tf.Tensor2D, actions: tf.Tensor2D): PolicyScores;
+  /**
+   * How many rows are best scored at a time; larger batches go in several passes. All at once where it is left out.
+   *
+   * @param length - tokens a row, W + L
+   */
+  rowsPerPass?(length: number): number;
 }

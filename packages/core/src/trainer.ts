@@ -3,7 +3,7 @@ import type { Callback, Metrics, Progress } from './callbacks/callback.js';
 import type { SequenceEnvironment } from './environment.js';
 import { NumericalError } from './errors.js';
 import type { SequencePolicy } from './policy.js';
-import { collectSequences } from './rollout/collect-sequences.js';
+import { SequenceCollector } from './rollout/collect-sequences.js';
 import type { Rollout } from './rollout/rollout.js';
 
 export interface TrainerOptions {
@@ -58,30 +58,23 @@ export class Trainer {
 
   /** @throws {NumericalError} when an invariant breaks or a number is not finite */
   async run(): Promise<TrainResult> {
-    const {
-      environment,
-      policy,
-      referencePolicy,
-      algorithm,
-      batchSize,
-      updates,
-      seed,
-      callbacks = [],
-    } = this.options;
+    const collector = new SequenceCollector(this.options);
+    try {
+      return await this.loop(collector);
+    } finally {
+      collector.dispose();
+    }
+  }
+
+  private async loop(collector: SequenceCollector): Promise<TrainResult> {
+    const { algorithm, updates, callbacks = [] } = this.options;
     let update = this.options.startUpdate ?? 0;
     let metrics: Metrics = {};
     const progress = (): Progress => ({ update, totalUpdates: updates });
     for (const callback of callbacks) await callback.onTrainingStart?.(progress());
     while (update < updates && !this.stopRequested) {
       const started = performance.now();
-      const { rollout, batch } = collectSequences({
-        environment,
-        policy,
-        referencePolicy,
-        batchSize,
-        seed,
-        update,
-      });
+      const { rollout, batch } = collector.collect(update);
       if (update === 0) checkReference(rollout);
       for (const callback of callbacks) await callback.onRolloutEnd?.({ ...progress(), rollout, batch });
       const collected = performance.now();

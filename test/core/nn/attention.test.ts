@@ -1,6 +1,14 @@
 import { beforeAll, expect, test } from '@jest/globals';
 
-import { applyRotary, attend, attentionMask, rotaryTable, tf } from '@rollcast/core';
+import {
+  applyRotary,
+  attend,
+  attentionMask,
+  rotaryTable,
+  rotationMatrices,
+  selfAttention,
+  tf,
+} from '@rollcast/core';
 
 import { useBackend } from '../../support/backends.js';
 import { expectGradient } from '../../support/gradients.js';
@@ -17,39 +25,107 @@ test('a query sees itself and the window before it, never what follows', () => {
   expect(visible(attentionMask(5, 1, 2, 4, 3))).toEqual([x, o, o, o]);
 });
 
-test('attention is the softmax-weighted mean of the visible values', () => {
-  const [B, H, T, D] = [2, 2, 4, 3];
-  const [q, k, v] = ['q', 'k', 'v'].map((name) => normals([B, H, T, D], name) as tf.Tensor4D);
-  const mask = attentionMask(0, T, 0, T, 3);
-  const out = attend(q, k, v, mask);
-  expect(out).toHaveShape([B, H, T, D]);
+/** Attention of the last Q of K positions by plain loops; the scale is in the queries. */
+function attentionByLoop(q: tf.Tensor4D, k: tf.Tensor4D, v: tf.Tensor4D, window: number): number[] {
+  const [batch, heads, queries, width] = q.shape;
+  const keys = k.shape[2];
   const [qs, ks, vs] = [q, k, v].map((t) => t.dataSync());
-  const byLoop: number[] = [];
-  for (let head = 0; head < B * H; head++) {
-    for (let i = 0; i < T; i++) {
-      const row = (j: number): number => (head * T + j) * D;
-      const seen = [0, 1, 2, 3].filter((j) => j <= i && i - j < 3);
+  const out: number[] = [];
+  for (let head = 0; head < batch * heads; head++) {
+    for (let i = 0; i < queries; i++) {
+      const position = keys - queries + i;
+      const seen = Array.from({ length: keys }, (_, j) => j).filter(
+        (j) => j <= position && position - j < window,
+      );
       const scores = seen.map((j) => {
         let sum = 0;
-        for (let d = 0; d < D; d++) sum += qs[row(i) + d] * ks[row(j) + d];
-        return Math.exp(sum / Math.sqrt(D));
+        for (let d = 0; d < width; d++)
+          sum += qs[(head * queries + i) * width + d] * ks[(head * keys + j) * width + d];
+        return Math.exp(sum);
       });
       const total = scores.reduce((a, b) => a + b);
-      for (let d = 0; d < D; d++)
-        byLoop.push(seen.reduce((sum, j, n) => sum + (scores[n] / total) * vs[row(j) + d], 0));
+      for (let d = 0; d < width; d++)
+        out.push(
+          seen.reduce((sum, j, n) => sum + (scores[n] / total) * vs[(head * keys + j) * width + d], 0),
+        );
     }
   }
-  expect(take(out)).toBeAllClose(byLoop, { atol: 1e-5 });
-  expectNoTensorLeft(() => attend(q, k, v, mask).dispose());
-  tf.dispose([q, k, v, mask]);
+  return out;
+}
+
+test.each([
+  ['all positions', 4, 4, 3],
+  ['the last positions only', 2, 5, 3],
+  ['one block after the other, all keys in the window', 70, 70, 200],
+  ['blocks whose first keys have left the window', 90, 100, 20],
+])('attention is the softmax-weighted mean of the visible values: %s', (_what, queries, keys, window) => {
+  const [B, H, D] = [2, 2, 3];
+  const q = normals([B, H, queries, D], 'q') as tf.Tensor4D;
+  const [k, v] = ['k', 'v'].map((name) => normals([B, H, keys, D], name) as tf.Tensor4D);
+  const out = attend(q, k, v, window);
+  expect(out).toHaveShape([B, H, queries, D]);
+  expect(take(out)).toBeAllClose(attentionByLoop(q, k, v, window), { atol: 1e-5 });
+  expectNoTensorLeft(() => attend(q, k, v, window).dispose());
+  tf.dispose([q, k, v]);
 });
 
-test('the gradient of attention agrees with central differences', () => {
-  const mask = attentionMask(0, 4, 0, 4, 3);
+test.each([
+  ['one block', 3, 4, 3],
+  ['several blocks and a window', 72, 80, 30],
+])('the gradient of attention agrees with central differences: %s', (_what, queries, keys, window) => {
   expectGradient(
-    (q, k, v) => attend(q as tf.Tensor4D, k as tf.Tensor4D, v as tf.Tensor4D, mask),
-    ['q', 'k', 'v'].map((name) => normals([1, 2, 4, 3], name)),
+    (q, k, v) => attend(q as tf.Tensor4D, k as tf.Tensor4D, v as tf.Tensor4D, window),
+    [normals([1, 2, queries, 3], 'q'), ...['k', 'v'].map((name) => normals([1, 2, keys, 3], name))],
+    { rtol: 5e-3, atol: 2e-3 },
   );
+});
+
+test('self-attention cuts, turns, attends and merges: each head sees its own columns', () => {
+  const [batch, heads, T, d] = [2, 2, 5, 4];
+  const projected = normals([batch * T, 3 * heads * d], 'projected') as tf.Tensor2D;
+  const rotary = rotaryTable(0, T, d, 100);
+  const mixed = selfAttention(projected, { batch, heads, window: 3, rotary, queries: 2 });
+  expect(mixed).toHaveShape([batch * 2, heads * d]);
+  const byHead = tf.tidy(() => {
+    const all = tf.reshape(projected, [batch, T, 3, heads, d]);
+    const part = (which: number): tf.Tensor4D =>
+      tf.transpose(
+        tf.reshape(tf.slice(all, [0, 0, which, 0, 0], [-1, -1, 1, -1, -1]), [batch, T, heads, d]),
+        [0, 2, 1, 3],
+      );
+    const [q, k] = [0, 1].map((which) => applyRotary(part(which), rotary));
+    const last = tf.slice4d(q, [0, 0, T - 2, 0], [-1, -1, 2, -1]);
+    const out = tf.tensor4d(attentionByLoop(last, k, part(2), 3), [batch, heads, 2, d]);
+    return Array.from(tf.transpose(out, [0, 2, 1, 3]).dataSync());
+  });
+  expect(take(mixed)).toBeAllClose(byHead, { atol: 1e-5 });
+  tf.dispose([projected, { ...rotary }]);
+});
+
+test('the gradient of self-attention agrees with central differences', () => {
+  const rotary = rotaryTable(0, 5, 4, 100);
+  const options = { batch: 2, heads: 2, window: 3, rotary };
+  for (const queries of [5, 2]) {
+    expectGradient(
+      (projected) => selfAttention(projected as tf.Tensor2D, { ...options, queries }),
+      [normals([10, 24], 'projected')],
+      { rtol: 5e-3, atol: 1e-3 },
+    );
+  }
+  tf.dispose({ ...rotary });
+});
+
+test('rotation matrices turn as the rotary table does', () => {
+  const [T, d] = [6, 8];
+  const x = normals([T, d], 'x');
+  const byMatrix = tf.tidy(() =>
+    Array.from(tf.matMul(tf.reshape(x, [T, 1, d]), rotationMatrices(3, T, d, 100)).dataSync()),
+  );
+  expect(byMatrix).toBeAllClose(
+    tf.tidy(() => applyRotary(x, rotaryTable(3, T, d, 100)).dataSync()),
+    { atol: 1e-6 },
+  );
+  x.dispose();
 });
 
 /** The vector x as it stands at one absolute position. */

@@ -1,15 +1,27 @@
 import { z } from 'zod';
 
 import { ConfigError, ShapeError } from '../errors.js';
-import { attend, attentionMask } from '../nn/attention.js';
-import { embed, gelu, layerNorm, linear, oneHotRows } from '../nn/ops.js';
+import { selfAttention } from '../nn/attention.js';
+import { embed, normalise, takeColumns } from '../nn/ops.js';
 import { ParameterStore } from '../nn/parameters.js';
-import { applyRotary, rotaryTable } from '../nn/rotary.js';
+import { rotaryTable } from '../nn/rotary.js';
 import { resolveOptions } from '../options.js';
 import type { GenerateOptions, Generation, PolicyScores, SequencePolicy } from '../policy.js';
 import { RandomStream } from '../random.js';
 import { tf } from '../tf.js';
+import { Decoder } from './decoder.js';
 import { smoothEmbedding } from './smooth-embedding.js';
+import {
+  affine,
+  feedForward,
+  firstProjections,
+  predict,
+  transformerWeights,
+  type TransformerWeights,
+} from './transformer-weights.js';
+
+/** Numbers in the widest array of one pass: enough to make a pass worth its while, few enough that a batch has several. */
+const PASS_ELEMENTS = 409_600;
 
 export const degradationTransformerOptions = z.strictObject({
   vocabularySize: z.int().min(2).max(65_536).default(256).describe('V, number of tokens'),
@@ -28,25 +40,20 @@ export const degradationTransformerOptions = z.strictObject({
 export type DegradationTransformerOptions = z.input<typeof degradationTransformerOptions>;
 export type ResolvedDegradationTransformerOptions = z.output<typeof degradationTransformerOptions>;
 
-/** Keys and values of one layer for the positions that are still in the window, each [B, H, S, d]. */
-type LayerCache = { keys: tf.Tensor4D; values: tf.Tensor4D };
-
-/** The whole cache: one entry a layer, and the absolute position of its first key. */
-type Cache = { layers: LayerCache[]; firstPosition: number };
-
 /**
  * Decoder-only transformer over tokens of degradation values: pre-LayerNorm, causal attention limited to a window,
  * rotary positions, output head tied to the embedding, value head.
  *
- * Sampler and scorer are the same function, `forward`: the scorer runs it on all positions at once, the sampler first on
- * the context and then on one position at a time against the cached keys and values. Attention is limited to a window and
- * positions are relative, so that generation may run past the trained horizon with a rolling cache.
+ * Sampler and scorer are the same function: the scorer computes all positions at once, the sampler (`Decoder`) first the
+ * context and then one position at a time against cached keys and values. Attention is limited to a window and positions are
+ * relative, so that generation may run past the trained horizon with a rolling cache.
  *
  * It owns its parameters: `dispose` frees them.
  */
 export class DegradationTransformer implements SequencePolicy {
   readonly config: ResolvedDegradationTransformerOptions;
   readonly parameters = new ParameterStore();
+  private readonly decoder: Decoder;
 
   /**
    * @param options - see `degradationTransformerOptions`
@@ -97,6 +104,7 @@ export class DegradationTransformer implements SequencePolicy {
     constant('final.norm.bias', width, 0);
     constant('head.bias', vocabularySize, 0);
     matrix('value', width, 1, 0);
+    this.decoder = new Decoder(this.parameters, this.config);
   }
 
   get vocabularySize(): number {
@@ -112,7 +120,7 @@ export class DegradationTransformer implements SequencePolicy {
 
   /** {@inheritDoc SequencePolicy.score} @throws {ShapeError} when the two differ in rows */
   score(contextTokens: tf.Tensor2D, actions: tf.Tensor2D): PolicyScores {
-    const [batch, context] = contextTokens.shape;
+    const batch = contextTokens.shape[0];
     const horizon = actions.shape[1];
     if (actions.shape[0] !== batch) {
       throw new ShapeError(
@@ -120,173 +128,67 @@ export class DegradationTransformer implements SequencePolicy {
       );
     }
     return tf.tidy(() => {
+      const weights = transformerWeights(this.parameters, this.config);
+      // the prediction of token t is read at position t − 1, so that the last token is not read
       const seen = tf.concat([contextTokens, tf.slice(actions, [0, 0], [batch, horizon - 1])], 1);
-      const { hidden } = this.forward(seen);
-      // the prediction of token t is read at position t − 1
-      const predicting = tf.slice(hidden, [0, context - 1, 0], [batch, horizon, this.config.width]);
-      const { logProbs, values } = this.heads(tf.reshape(predicting, [batch * horizon, this.config.width]));
+      const hidden = this.lastHidden(seen, horizon, weights);
+      const { logProbs, values } = predict(hidden, weights, this.config.temperature);
+      const rows = tf.reshape(actions, [batch * horizon]) as tf.Tensor1D;
       return {
-        logProbs: tf.reshape<tf.Rank.R2>(this.taken(logProbs, tf.reshape(actions, [batch * horizon])), [
-          batch,
-          horizon,
-        ]),
+        logProbs: tf.reshape<tf.Rank.R2>(takeColumns(logProbs, rows), [batch, horizon]),
         logDistribution: tf.reshape<tf.Rank.R3>(logProbs, [batch, horizon, this.vocabularySize]),
         values: tf.reshape<tf.Rank.R2>(values, [batch, horizon]),
       };
     });
   }
 
+  /** {@inheritDoc SequencePolicy.rowsPerPass} */
+  rowsPerPass(length: number): number {
+    const { mlpRatio, width } = this.config;
+    return Math.max(1, Math.floor(PASS_ELEMENTS / (length * mlpRatio * width)));
+  }
+
   /** {@inheritDoc SequencePolicy.generate} @throws {ShapeError} when the context is not B × W tokens */
   generate(options: GenerateOptions): Generation {
-    const { contextTokens, batchSize, horizon, random, withDistribution = false } = options;
+    const { contextTokens, batchSize, withDistribution = false } = options;
     const context = contextTokens.length / batchSize;
     if (!Number.isInteger(context) || context < 1) {
       throw new ShapeError(
         `generate needs ${batchSize} rows of context tokens; got ${contextTokens.length} tokens in all.`,
       );
     }
-    const uniforms = random?.uniforms(batchSize * horizon);
-    let generation: Generation | undefined;
-    // not returned through tidy, which would look for tensors in every element of the arrays
-    tf.tidy(() => {
-      const steps: { token: tf.Tensor1D; logProb: tf.Tensor1D; value: tf.Tensor1D; logProbs: tf.Tensor2D }[] =
-        [];
-      let tokens = tf.tensor2d(contextTokens, [batchSize, context], 'int32');
-      let cache: Cache | undefined;
-      for (let t = 0; t < horizon; t++) {
-        const before = cache;
-        const step = tf.tidy(() => {
-          const draw = uniforms && tf.tensor1d(uniforms.filter((_, i) => i % horizon === t));
-          const next = this.forward(tokens, before);
-          const last = tf.slice(next.hidden, [0, tokens.shape[1] - 1, 0], [batchSize, 1, this.config.width]);
-          const { logProbs, values } = this.heads(tf.reshape(last, [batchSize, this.config.width]));
-          const token = draw ? sampleTokens(logProbs, draw) : tf.cast(tf.argMax(logProbs, 1), 'int32');
-          return {
-            token: token as tf.Tensor1D,
-            logProb: this.taken(logProbs, token as tf.Tensor1D),
-            value: values,
-            logProbs,
-            cache: next.cache,
-          };
-        });
-        if (before) tf.dispose(before.layers);
-        cache = step.cache;
-        tokens = tf.reshape(step.token, [batchSize, 1]);
-        if (!withDistribution) step.logProbs.dispose();
-        steps.push(step);
-      }
-      const collect = (parts: tf.Tensor1D[]): tf.TypedArray => tf.stack(parts, 1).dataSync();
-      generation = {
-        tokens: collect(steps.map((s) => s.token)) as Int32Array,
-        logProbs: collect(steps.map((s) => s.logProb)) as Float32Array,
-        values: collect(steps.map((s) => s.value)) as Float32Array,
-        ...(withDistribution && {
-          logDistribution: tf
-            .stack(
-              steps.map((s) => s.logProbs),
-              1,
-            )
-            .dataSync() as Float32Array,
-        }),
-      };
-    });
-    return generation!;
+    return this.decoder.generate({ ...options, withDistribution });
   }
 
   dispose(): void {
+    this.decoder.dispose();
     this.parameters.dispose();
   }
 
   /**
-   * The hidden states of new positions, given the cache of earlier ones.
+   * The hidden states of the last positions, before the last normalisation. In the last block only these positions attend
+   * and go on.
    *
-   * @param tokens - [B, T] int32, the new positions
-   * @returns hidden [B, T, D] after the last normalisation, and the cache that the next call needs
+   * @param tokens - [B, T] int32
+   * @param count - how many of the last positions, Q
+   * @returns [B·Q, D]
    */
-  private forward(tokens: tf.Tensor2D, cache?: Cache): { hidden: tf.Tensor3D; cache: Cache } {
+  private lastHidden(tokens: tf.Tensor2D, count: number, weights: TransformerWeights): tf.Tensor2D {
     const [batch, length] = tokens.shape;
-    const { width, heads, layers, attentionWindow, rotaryBase } = this.config;
-    const headWidth = width / heads;
-    const cached = cache ? cache.layers[0].keys.shape[2] : 0;
-    const firstKey = cache?.firstPosition ?? 0;
-    const firstQuery = firstKey + cached;
-    const mask = attentionMask(firstQuery, length, firstKey, cached + length, attentionWindow);
-    const rotary = rotaryTable(firstQuery, length, headWidth, rotaryBase);
-    // a key leaves when no later query can see it
-    const dropped = Math.max(0, cached + length - (attentionWindow - 1));
-    const kept: LayerCache[] = [];
-    let x = embed(tf.reshape(tokens, [batch * length]), this.matrix('embedding'));
-    for (let layer = 0; layer < layers; layer++) {
-      const at = `layers.${layer}`;
-      const qkv = this.affine(`${at}.attention.qkv`, this.normed(`${at}.attention`, x));
-      const split = tf.transpose(tf.reshape(qkv, [batch, length, 3 * heads, headWidth]), [0, 2, 1, 3]); // [B, 3H, T, d]
-      const part = (stacked: tf.Tensor, i: number): tf.Tensor4D =>
-        tf.slice(stacked, [0, i * heads, 0, 0], [-1, heads, -1, -1]) as tf.Tensor4D;
-      const turned = applyRotary(tf.slice(split, [0, 0, 0, 0], [-1, 2 * heads, -1, -1]), rotary);
-      let keys = part(turned, 1);
-      let values = part(split, 2);
-      if (cache) {
-        keys = tf.concat([cache.layers[layer].keys, keys], 2);
-        values = tf.concat([cache.layers[layer].values, values], 2);
+    const { width, heads, attentionWindow: window, rotaryBase } = this.config;
+    const rotary = rotaryTable(0, length, width / heads, rotaryBase);
+    const ids = tf.reshape(tokens, [batch * length]) as tf.Tensor1D;
+    let x = embed(ids, weights.embedding);
+    weights.layers.forEach((layer, i) => {
+      const queries = i === weights.layers.length - 1 ? count : length;
+      const projected = i === 0 ? firstProjections(ids, x, weights) : affine(normalise(x), layer.project);
+      const mixed = selfAttention(projected, { batch, heads, window, rotary, queries });
+      if (queries < length) {
+        const rows = tf.reshape(x, [batch, length, width]);
+        x = tf.reshape(tf.slice(rows, [0, length - count, 0], [-1, count, -1]), [batch * count, width]);
       }
-      const mixed = attend(part(turned, 0), keys, values, mask); // [B, H, T, d]
-      const joined = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [batch * length, width]);
-      x = tf.add(x, this.affine(`${at}.attention.out`, joined as tf.Tensor2D));
-      const inner = gelu(this.affine(`${at}.mlp.in`, this.normed(`${at}.mlp`, x)));
-      x = tf.add(x, this.affine(`${at}.mlp.out`, inner));
-      const recent = (all: tf.Tensor4D): tf.Tensor4D =>
-        dropped > 0 ? tf.slice(all, [0, 0, dropped, 0], [-1, -1, -1, -1]) : all;
-      kept.push({ keys: recent(keys), values: recent(values) });
-    }
-    return {
-      hidden: tf.reshape(this.normed('final', x), [batch, length, width]),
-      cache: { layers: kept, firstPosition: firstKey + dropped },
-    };
+      x = feedForward(tf.add(x, affine(mixed, layer.out)), layer);
+    });
+    return x;
   }
-
-  /** Log-probabilities of all tokens [N, V] and values [N], from hidden states [N, D]. */
-  private heads(hidden: tf.Tensor2D): { logProbs: tf.Tensor2D; values: tf.Tensor1D } {
-    const logits = linear(hidden, tf.transpose(this.matrix('embedding')), this.parameters.get('head.bias'));
-    return {
-      logProbs: tf.logSoftmax(tf.div(logits, this.config.temperature)),
-      values: tf.reshape(this.affine('value', hidden), [hidden.shape[0]]),
-    };
-  }
-
-  /** The entries of the taken tokens: [N, V] by [N] → [N]. */
-  private taken(logProbs: tf.Tensor2D, tokens: tf.Tensor1D): tf.Tensor1D {
-    return tf.sum(tf.mul(logProbs, oneHotRows(tokens, this.vocabularySize)), 1);
-  }
-
-  private matrix(name: string): tf.Tensor2D {
-    return this.parameters.get(name);
-  }
-
-  private affine(name: string, x: tf.Tensor2D): tf.Tensor2D {
-    return linear(x, this.matrix(`${name}.weight`), this.parameters.get(`${name}.bias`));
-  }
-
-  private normed(name: string, x: tf.Tensor2D): tf.Tensor2D {
-    return layerNorm(x, this.parameters.get(`${name}.norm.gain`), this.parameters.get(`${name}.norm.bias`));
-  }
-}
-
-/**
- * Inverse-transform sampling: the first token whose cumulative probability exceeds the uniform number.
- *
- * @param logProbs - [B, V]
- * @param uniforms - [B] in [0, 1)
- * @returns [B] int32; the caller disposes it
- */
-export function sampleTokens(logProbs: tf.Tensor2D, uniforms: tf.Tensor1D): tf.Tensor1D {
-  return tf.tidy(() => {
-    const [batch, vocabulary] = logProbs.shape;
-    const cumulative = tf.cumsum(tf.exp(logProbs), 1);
-    const total = tf.slice(cumulative, [0, vocabulary - 1], [batch, 1]); // 1 up to rounding
-    // 1 where the cumulative probability exceeds the number; a difference and a step, because comparisons that
-    // broadcast are slow in WebAssembly
-    const exceeds = tf.step(tf.sub(cumulative, tf.mul(tf.reshape(uniforms, [batch, 1]), total)));
-    const passed = tf.sub(vocabulary, tf.sum(exceeds, 1));
-    return tf.cast<tf.Tensor1D>(tf.minimum(passed, vocabulary - 1), 'int32');
-  });
 }

@@ -1,5 +1,5 @@
 import { CheckpointError } from '../errors.js';
-import { tf } from '../tf.js';
+import { compile, tf, type CompiledFunction } from '../tf.js';
 import type { NamedArray, ParameterStore } from './parameters.js';
 
 export interface AdamOptions {
@@ -19,108 +19,138 @@ export interface AdamState {
   readonly powers: { readonly beta1: number; readonly beta2: number };
 }
 
+/** Of one trainable parameter: where it lies in the vector of all. */
+interface Segment {
+  readonly name: string;
+  readonly variable: tf.Variable;
+  readonly shape: readonly number[];
+  readonly start: number;
+  readonly size: number;
+}
+
 /**
- * Adam (Kingma and Ba 2015, algorithm 1, arXiv:1412.6980) with moments kept by parameter name.
+ * Adam (Kingma and Ba 2015, algorithm 1, arXiv:1412.6980), over all trainable parameters as one vector.
  *
  *   m ← β₁m + (1−β₁)g,  v ← β₂v + (1−β₂)g²,  θ ← θ − lr · (m/(1−β₁ᵗ)) / (√(v/(1−β₂ᵗ)) + ε)
  *
- * tfjs's own optimiser keeps moments by position and recomputes βᵗ when restored, so that a resumed run differs.
- * It owns the moments: `dispose` frees them.
+ * Its state is saved by parameter name. tfjs's own optimiser keeps moments by position and recomputes βᵗ when restored, so
+ * that a resumed run differs. It owns the moments: `dispose` frees them.
  */
 export class Adam {
-  private readonly first = new Map<string, tf.Variable>();
-  private readonly second = new Map<string, tf.Variable>();
+  private readonly segments: readonly Segment[];
+  /** m and v, [P]; undefined where nothing is trainable. */
+  private readonly moments: { readonly first: tf.Variable; readonly second: tf.Variable } | undefined;
+  /** [P] 1 for the entries of matrices, which weight decay is for. */
+  private readonly decays: tf.Tensor1D | undefined;
   private powers = { beta1: 1, beta2: 1 };
   private readonly options: Required<AdamOptions>;
+  private readonly update: CompiledFunction<tf.Tensor[], tf.Tensor[]>;
 
-  constructor(
-    private readonly parameters: ParameterStore,
-    options: AdamOptions = {},
-  ) {
+  constructor(parameters: ParameterStore, options: AdamOptions = {}) {
     this.options = { beta1: 0.9, beta2: 0.999, epsilon: 1e-5, weightDecay: 0, ...options };
-    for (const [name, variable] of parameters.entries()) {
-      if (!variable.trainable) continue;
-      for (const slots of [this.first, this.second]) {
-        const zeros = tf.zeros(variable.shape);
-        slots.set(name, tf.variable(zeros, false));
-        zeros.dispose();
-      }
+    let size = 0;
+    this.segments = parameters
+      .entries()
+      .filter(([, variable]) => variable.trainable)
+      .map(([name, variable]) => {
+        const segment = { name, variable, shape: variable.shape, start: size, size: variable.size };
+        size += variable.size;
+        return segment;
+      });
+    const zeros = (): tf.Variable => {
+      const initial = tf.zeros([size]);
+      const variable = tf.variable(initial, false);
+      initial.dispose();
+      return variable;
+    };
+    if (size > 0) this.moments = { first: zeros(), second: zeros() };
+    if (this.options.weightDecay > 0 && size > 0) {
+      const decays = new Float32Array(size);
+      for (const { shape, start, size } of this.segments)
+        if (shape.length > 1) decays.fill(1, start, start + size);
+      this.decays = tf.tensor1d(decays);
     }
+    this.update = compile((...args) => this.assign(args));
   }
 
   /**
    * One step.
    *
-   * @param gradients - by parameter name; the caller keeps owning them
+   * @param gradient - [P], in the order of the trainable parameters; the caller keeps owning it
    * @param learningRate - step size, ≥ 0
-   * @param scale - multiplies every gradient, for clipping by the global norm
+   * @param scale - multiplies the gradient, for clipping by the global norm
    */
-  step(gradients: Readonly<Record<string, tf.Tensor>>, learningRate: number, scale = 1): void {
-    const { beta1, beta2, epsilon, weightDecay } = this.options;
+  step(gradient: tf.Tensor1D, learningRate: number, scale = 1): void {
+    const { beta1, beta2, weightDecay } = this.options;
     this.powers = { beta1: this.powers.beta1 * beta1, beta2: this.powers.beta2 * beta2 };
-    const correction1 = 1 - this.powers.beta1;
-    const correction2 = 1 - this.powers.beta2;
-    for (const [name, m] of this.first) {
-      const gradient = gradients[name];
-      if (!gradient) continue;
-      const v = this.second.get(name)!;
-      const parameter = this.parameters.variable(name);
-      tf.tidy(() => {
-        m.assign(tf.add(tf.mul(m, beta1), tf.mul(gradient, (1 - beta1) * scale)));
-        v.assign(tf.add(tf.mul(v, beta2), tf.mul(tf.square(gradient), (1 - beta2) * scale * scale)));
-        const step = tf.div(
-          tf.mul(m, learningRate / correction1),
-          tf.add(tf.sqrt(tf.div(v, correction2)), epsilon),
-        );
-        const decayed =
-          weightDecay > 0 && parameter.rank > 1
-            ? tf.mul(parameter, 1 - learningRate * weightDecay)
-            : parameter;
-        parameter.assign(tf.sub(decayed, step));
-      });
-    }
+    tf.tidy(() => {
+      this.update(
+        gradient,
+        tf.scalar(scale),
+        tf.scalar(learningRate / (1 - this.powers.beta1)),
+        tf.scalar(1 - this.powers.beta2),
+        tf.scalar(learningRate * weightDecay),
+      );
+    });
   }
 
   state(): AdamState {
     const moments: Record<string, NamedArray> = {};
-    for (const [label, slots] of this.slots()) {
-      for (const [name, slot] of slots) {
-        moments[`${label}.${name}`] = { shape: slot.shape, data: (slot.dataSync() as Float32Array).slice() };
-      }
+    for (const [label, slot] of Object.entries(this.moments ?? {})) {
+      const values = slot.dataSync() as Float32Array;
+      for (const { name, shape, start, size } of this.segments)
+        moments[`${label}.${name}`] = { shape, data: values.slice(start, start + size) };
     }
     return { moments, powers: { ...this.powers } };
   }
 
   /** @throws {CheckpointError} when a moment is missing or of another shape; nothing is changed then */
   restore(state: AdamState): void {
-    const found: [tf.Variable, NamedArray][] = [];
-    for (const [label, slots] of this.slots()) {
-      for (const [name, slot] of slots) {
+    const slots = Object.entries(this.moments ?? {});
+    const restored = slots.map(([label, slot]) => {
+      const values = new Float32Array(slot.size);
+      for (const { name, shape, start } of this.segments) {
         const array = state.moments[`${label}.${name}`];
-        if (!array || array.shape.join() !== slot.shape.join()) {
+        if (!array || array.shape.join() !== shape.join()) {
           throw new CheckpointError(
-            `The checkpoint's optimiser state lacks "${label}.${name}" of shape [${slot.shape.join(', ')}].`,
+            `The checkpoint's optimiser state lacks "${label}.${name}" of shape [${shape.join(', ')}].`,
           );
         }
-        found.push([slot, array]);
+        values.set(array.data, start);
       }
-    }
-    for (const [slot, array] of found) {
-      const value = tf.tensor(array.data, slot.shape);
+      return values;
+    });
+    slots.forEach(([, slot], i) => {
+      const value = tf.tensor1d(restored[i]);
       slot.assign(value);
       value.dispose();
-    }
+    });
     this.powers = { ...state.powers };
   }
 
   dispose(): void {
-    for (const [, slots] of this.slots()) for (const slot of slots.values()) slot.dispose();
+    this.update.dispose();
+    tf.dispose([this.moments?.first, this.moments?.second, this.decays]);
   }
 
-  private slots(): [label: string, slots: Map<string, tf.Variable>][] {
-    return [
-      ['first', this.first],
-      ['second', this.second],
-    ];
+  /** The arithmetic of a step: assigns moments and parameters, returns nothing. */
+  private assign([gradient, scale, rate, correction2, decay]: tf.Tensor[]): tf.Tensor[] {
+    if (!this.moments) return [];
+    const { beta1, beta2, epsilon } = this.options;
+    const { first, second } = this.moments;
+    const g = tf.mul(gradient, scale);
+    const m = tf.add(tf.mul(first, beta1), tf.mul(g, 1 - beta1));
+    const v = tf.add(tf.mul(second, beta2), tf.mul(tf.square(g), 1 - beta2));
+    const step = tf.div(tf.mul(m, rate), tf.add(tf.sqrt(tf.div(v, correction2)), epsilon));
+    const before = tf.concat1d(this.segments.map(({ variable }) => tf.reshape(variable, [-1])));
+    const decayed = this.decays ? tf.mul(before, tf.sub(1, tf.mul(this.decays, decay))) : before;
+    const parts = tf.split(
+      tf.sub(decayed, step),
+      this.segments.map(({ size }) => size),
+    );
+    first.assign(m);
+    second.assign(v);
+    this.segments.forEach(({ variable }, i) => variable.assign(tf.reshape(parts[i], variable.shape)));
+    return [];
   }
 }

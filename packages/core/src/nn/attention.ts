@@ -1,4 +1,5 @@
 import { tf } from '../tf.js';
+import { rotate, rotateBack, type RotaryTable } from './rotary.js';
 
 /** Added to the scores of forbidden pairs: e to this power is 0 in float32, and no NaN can arise from it. */
 const FORBIDDEN = -1e9;
@@ -30,19 +31,190 @@ export function attentionMask(
   return tf.tensor2d(mask, [queries, keys]);
 }
 
+/** Queries that are attended at a time: they see only the keys up to the last of them, so that little is computed in vain. */
+const QUERY_BLOCK = 33;
+
+/** Some queries and the keys that any of them sees. */
+interface Block {
+  readonly firstQuery: number;
+  readonly queries: number;
+  readonly firstKey: number;
+  readonly keys: number;
+}
+
+/** Cuts the last `queries` of `length` positions into blocks of about equal size. */
+function queryBlocks(length: number, queries: number, window: number): Block[] {
+  const count = Math.max(1, Math.round(queries / QUERY_BLOCK));
+  const offset = length - queries;
+  return Array.from({ length: count }, (_, i) => {
+    const start = Math.round((i * queries) / count);
+    const end = Math.round(((i + 1) * queries) / count);
+    const firstKey = Math.max(0, offset + start - window + 1);
+    return { firstQuery: start, queries: end - start, firstKey, keys: offset + end - firstKey };
+  });
+}
+
+function rows(x: tf.Tensor, first: number, count: number): tf.Tensor4D {
+  return count === x.shape[2]
+    ? (x as tf.Tensor4D)
+    : tf.slice4d(x as tf.Tensor4D, [0, 0, first, 0], [-1, -1, count, -1]);
+}
+
+/** Rows put back among zeros, so that there are `length` of them. */
+function padRows(x: tf.Tensor, first: number, length: number): tf.Tensor4D {
+  const after = length - first - x.shape[2]!;
+  if (first === 0 && after === 0) return x as tf.Tensor4D;
+  return tf.pad4d(x as tf.Tensor4D, [[0, 0], [0, 0], [first, after], [0, 0]]); // prettier-ignore
+}
+
+function total(parts: tf.Tensor4D[]): tf.Tensor4D {
+  return parts.reduce((sum, part) => tf.add<tf.Tensor4D>(sum, part));
+}
+
 /**
- * Scaled dot-product attention (Vaswani et al. 2017, eq. 1, arXiv:1706.03762): softmax(q kᵀ / √d + mask) v.
+ * Scaled dot-product attention (Vaswani et al. 2017, eq. 1, arXiv:1706.03762) of the last Q of K positions, causal and
+ * limited to a window: softmax(q kᵀ + mask) v. The scale 1/√d belongs to q.
+ *
+ * Queries go in blocks that see no key beyond their last; the gradient is written out block by block too.
  *
  * @param q - [B, H, Q, d]
- * @param k - [B, H, K, d]
+ * @param k - [B, H, K, d], K ≥ Q
  * @param v - [B, H, K, d]
- * @param mask - [Q, K], added to the scores
+ * @param window - how many positions a query sees, itself included
  * @returns [B, H, Q, d]; the caller disposes it
  */
-export function attend(q: tf.Tensor4D, k: tf.Tensor4D, v: tf.Tensor4D, mask: tf.Tensor2D): tf.Tensor4D {
-  return tf.tidy(() => {
-    const scaled = tf.mul(q, 1 / Math.sqrt(q.shape[3]));
-    const scores = tf.add(tf.matMul(scaled, k, false, true), mask); // [B, H, Q, K]
-    return tf.matMul<tf.Tensor4D>(tf.softmax(scores), v);
+export function attend(q: tf.Tensor4D, k: tf.Tensor4D, v: tf.Tensor4D, window: number): tf.Tensor4D {
+  const operation = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => {
+    const [qs, ks, vs, save] = args as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D, tf.GradSaveFunc];
+    const { mixed, shares, blocks } = attendBlocks(qs, ks, vs, window);
+    save([qs, ks, vs, mixed, ...shares]);
+    return {
+      value: mixed,
+      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => attendBack(dy as tf.Tensor4D, saved, blocks),
+    };
   });
+  return operation(q, k, v) as tf.Tensor4D;
+}
+
+function attendBlocks(
+  q: tf.Tensor4D,
+  k: tf.Tensor4D,
+  v: tf.Tensor4D,
+  window: number,
+): { mixed: tf.Tensor4D; shares: tf.Tensor4D[]; blocks: Block[] } {
+  const [length, queries] = [k.shape[2], q.shape[2]];
+  const blocks = queryBlocks(length, queries, window);
+  const offset = length - queries;
+  const shares: tf.Tensor4D[] = [];
+  const mixed = blocks.map(({ firstQuery, queries, firstKey, keys }) => {
+    const mask = attentionMask(offset + firstQuery, queries, firstKey, keys, window);
+    const scores = tf.matMul(rows(q, firstQuery, queries), rows(k, firstKey, keys), false, true);
+    const share = tf.softmax<tf.Tensor4D>(tf.add(scores, mask)); // [B, H, queries, keys]
+    shares.push(share);
+    return tf.matMul<tf.Tensor4D>(share, rows(v, firstKey, keys));
+  });
+  return { mixed: mixed.length === 1 ? mixed[0] : tf.concat(mixed, 2), shares, blocks };
+}
+
+/** With P = softmax(S): dS = P ∘ (dP − Σ dy ∘ y), dq = dS k, dk = dSᵀ q, dv = Pᵀ dy. */
+function attendBack(
+  dy: tf.Tensor4D,
+  [q, k, v, mixed, ...shares]: tf.Tensor[],
+  blocks: readonly Block[],
+): [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D] {
+  const length = k.shape[2]!;
+  const along = tf.sum(tf.mul(dy, mixed), 3, true); // [B, H, Q, 1]
+  const parts = blocks.map(({ firstQuery, queries, firstKey, keys }, i) => {
+    const share = shares[i] as tf.Tensor4D;
+    const dyRows = rows(dy, firstQuery, queries);
+    const dShare = tf.matMul(dyRows, rows(v, firstKey, keys), false, true);
+    const dScores = tf.mul<tf.Tensor4D>(share, tf.sub(dShare, rows(along, firstQuery, queries)));
+    return {
+      dq: tf.matMul<tf.Tensor4D>(dScores, rows(k, firstKey, keys)),
+      dk: padRows(tf.matMul(dScores, rows(q, firstQuery, queries), true), firstKey, length),
+      dv: padRows(tf.matMul(share, dyRows, true), firstKey, length),
+    };
+  });
+  return [
+    parts.length === 1 ? parts[0].dq : tf.concat(parts.map(({ dq }) => dq), 2), // prettier-ignore
+    total(parts.map(({ dk }) => dk)),
+    total(parts.map(({ dv }) => dv)),
+  ];
+}
+
+/** Queries, keys and values of all heads, [B, H, T, d] each, queries and keys turned by their positions. */
+export interface Heads {
+  readonly q: tf.Tensor4D;
+  readonly k: tf.Tensor4D;
+  readonly v: tf.Tensor4D;
+}
+
+/**
+ * Cuts projected rows into heads and turns queries and keys by their positions. No gradient of its own.
+ *
+ * @param projected - [B·T, 3D]: queries, keys and values side by side
+ * @returns three tensors; the caller disposes them
+ */
+export function splitHeads(projected: tf.Tensor2D, batch: number, heads: number, rotary: RotaryTable): Heads {
+  const [rowCount, width] = projected.shape;
+  const shape = [batch, rowCount / batch, 3 * heads, width / (3 * heads)];
+  const split = tf.transpose(tf.reshape(projected, shape), [0, 2, 1, 3]); // [B, 3H, T, d]
+  const [queriesAndKeys, v] = tf.split(split, [2 * heads, heads], 1);
+  const [q, k] = tf.split(rotate(queriesAndKeys, rotary), 2, 1);
+  return { q, k, v } as Heads;
+}
+
+/** The transpose of `splitHeads`: gradients of heads to gradients of projected rows. */
+function splitHeadsBack(dq: tf.Tensor, dk: tf.Tensor, dv: tf.Tensor, rotary: RotaryTable): tf.Tensor2D {
+  const stacked = tf.concat([rotateBack(tf.concat([dq, dk], 1), rotary), dv], 1); // [B, 3H, T, d]
+  const [batch, heads, length, width] = stacked.shape;
+  return tf.reshape(tf.transpose(stacked, [0, 2, 1, 3]), [batch * length, heads * width!]);
+}
+
+/** Heads side by side again: [B, H, Q, d] → [B·Q, D]. */
+export function mergeHeads(x: tf.Tensor4D): tf.Tensor2D {
+  const [batch, heads, length, width] = x.shape;
+  return tf.reshape(tf.transpose(x, [0, 2, 1, 3]), [batch * length, heads * width]);
+}
+
+export interface SelfAttentionOptions {
+  readonly batch: number;
+  readonly heads: number;
+  /** How many positions a query sees, itself included. */
+  readonly window: number;
+  /** Of the T positions. */
+  readonly rotary: RotaryTable;
+  /** Q, how many of the last positions attend. */
+  readonly queries: number;
+}
+
+/**
+ * Self-attention from projected rows to mixed rows: heads are cut, turned by their positions, attended and put side by side
+ * again. The scale 1/√d belongs to the projection.
+ *
+ * @param projected - [B·T, 3D]: queries, keys and values side by side
+ * @returns [B·Q, D]; the caller disposes it
+ */
+export function selfAttention(
+  projected: tf.Tensor2D,
+  { batch, heads, window, rotary, queries }: SelfAttentionOptions,
+): tf.Tensor2D {
+  const operation = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => {
+    const [input, save] = args as [tf.Tensor2D, tf.GradSaveFunc];
+    const { q, k, v } = splitHeads(input, batch, heads, rotary);
+    const length = k.shape[2];
+    const asking = rows(q, length - queries, queries);
+    const { mixed, shares, blocks } = attendBlocks(asking, k, v, window);
+    save([rotary.cos, rotary.sin, rotary.quarterTurn, asking, k, v, mixed, ...shares]);
+    return {
+      value: mergeHeads(mixed),
+      gradFunc: (dy: tf.Tensor, [cos, sin, quarterTurn, ...saved]: tf.Tensor[]) => {
+        const dMixed = tf.transpose(tf.reshape(dy, [batch, queries, heads, -1]), [0, 2, 1, 3]);
+        const [dq, dk, dv] = attendBack(dMixed as tf.Tensor4D, saved, blocks);
+        const table = { cos, sin, quarterTurn } as RotaryTable;
+        return splitHeadsBack(padRows(dq, length - queries, length), dk, dv, table);
+      },
+    };
+  });
+  return operation(projected) as tf.Tensor2D;
 }

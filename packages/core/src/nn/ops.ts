@@ -2,10 +2,11 @@
  * The layers of a transformer as plain functions on matrices, each with its gradient written out.
  *
  * The gradients are written out because tfjs's own would multiply transposed or batched matrices, which its WebAssembly
- * kernels do an order of magnitude slower (2 against 25 GFLOP/s) than plain ones; here every product with a weight is a
- * plain product of two matrices.
+ * kernels do an order of magnitude slower (2 against 25 GFLOP/s) than plain ones, and would move more memory; here every
+ * product with a weight is a plain product of two matrices.
  */
 import { tf } from '../tf.js';
+import { fusedKernel } from './fused-kernels.js';
 
 type Gradient = {
   value: tf.Tensor;
@@ -42,7 +43,7 @@ export function linear(x: tf.Tensor2D, weight: tf.Tensor2D, bias: tf.Tensor1D): 
 }
 
 /**
- * Rows of a table by index, as a product with one-hot rows, so that the gradient is a plain product too.
+ * Rows of a table by index.
  *
  * @param ids - [N] int32 in [0, V)
  * @param table - [V, D]
@@ -51,75 +52,130 @@ export function linear(x: tf.Tensor2D, weight: tf.Tensor2D, bias: tf.Tensor1D): 
 export function embed(ids: tf.Tensor1D, table: tf.Tensor2D): tf.Tensor2D {
   const operation = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]): Gradient => {
     const [t, save] = args as [tf.Tensor2D, tf.GradSaveFunc];
-    const oneHot = oneHotRows(ids, t.shape[0]);
-    save([oneHot]);
+    const { shape } = t;
+    const places = tf.reshape(ids, [ids.shape[0], 1]);
+    save([places]);
     return {
-      value: tf.matMul(oneHot, t),
-      gradFunc: (dy, [oneHotSaved]) => tf.matMul(tf.transpose(oneHotSaved as tf.Tensor2D), dy),
+      value: tf.gather(t, ids),
+      gradFunc: (dy, [placesSaved]) => tf.scatterND(placesSaved, dy, shape),
     };
   });
   return operation(table) as tf.Tensor2D;
 }
 
 /**
- * Layer normalisation (Ba et al. 2016, arXiv:1607.06450) of every row: gain · (x − mean) / √(var + ε) + bias.
+ * One entry of every row.
  *
- * @param x - [N, D]
- * @param gain - [D]
- * @param bias - [D]
- * @returns [N, D]; the caller disposes it
+ * @param x - [N, V]
+ * @param columns - [N] int32 in [0, V), which entry
+ * @returns [N]; the caller disposes it
  */
-export function layerNorm(x: tf.Tensor2D, gain: tf.Tensor1D, bias: tf.Tensor1D, epsilon = 1e-5): tf.Tensor2D {
-  const operation = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]): Gradient => {
-    const [input, g, b, save] = args as [tf.Tensor2D, tf.Tensor1D, tf.Tensor1D, tf.GradSaveFunc];
-    const centred = tf.sub(input, tf.mean(input, 1, true));
-    const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centred), 1, true), epsilon));
-    const normal = tf.mul<tf.Tensor2D>(centred, inverse);
-    save([normal, inverse, g]);
-    return {
-      value: tf.add(tf.mul(normal, g), b),
-      gradFunc: (dy, [normalSaved, inverseSaved, gSaved]) => {
-        const dNormal = tf.mul(dy, gSaved);
-        const along = tf.mul(normalSaved, tf.mean(tf.mul(dNormal, normalSaved), 1, true));
-        const dx = tf.mul(inverseSaved, tf.sub(tf.sub(dNormal, tf.mean(dNormal, 1, true)), along));
-        return [dx, sumRows(tf.mul<tf.Tensor2D>(dy, normalSaved)), sumRows(dy as tf.Tensor2D)];
-      },
-    };
-  });
-  return operation(x, gain, bias) as tf.Tensor2D;
-}
-
-/** The constant of the sigmoid form of GELU. */
-const GELU_SLOPE = 1.702;
-
-/**
- * GELU in its sigmoid form, x · σ(1.702 x) (Hendrycks and Gimpel 2016, section 2, arXiv:1606.08415).
- *
- * @returns the shape of `x`; the caller disposes it
- */
-export function gelu(x: tf.Tensor2D): tf.Tensor2D {
+export function takeColumns(x: tf.Tensor2D, columns: tf.Tensor1D): tf.Tensor1D {
   const operation = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]): Gradient => {
     const [input, save] = args as [tf.Tensor2D, tf.GradSaveFunc];
-    const gate = tf.sigmoid(tf.mul(input, GELU_SLOPE));
-    const value = tf.mul(input, gate);
-    save([gate, value]);
+    const { shape } = input;
+    const places = tf.stack([tf.range(0, shape[0], 1, 'int32'), columns], 1);
+    save([places]);
     return {
-      value,
-      // d(xσ)/dx = σ + 1.702 · xσ · (1 − σ)
-      gradFunc: (dy, [gateSaved, valueSaved]) =>
-        tf.mul(dy, tf.add(gateSaved, tf.mul(tf.mul(valueSaved, GELU_SLOPE), tf.sub(1, gateSaved)))),
+      value: tf.gatherND(input, places),
+      gradFunc: (dy, [placesSaved]) => tf.scatterND(placesSaved, dy, shape),
+    };
+  });
+  return operation(x) as tf.Tensor1D;
+}
+
+/** (x − mean) / √(var + ε) of every row, and 1 / √(var + ε), [N, 1]. */
+function standardise(x: tf.Tensor2D, epsilon: number): [normal: tf.Tensor2D, inverse: tf.Tensor2D] {
+  const fused = fusedKernel('Standardise', { x }, { epsilon });
+  if (fused) return fused as [tf.Tensor2D, tf.Tensor2D];
+  const centred = tf.sub(x, tf.mean(x, 1, true));
+  const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centred), 1, true), epsilon));
+  return [tf.mul<tf.Tensor2D>(centred, inverse), inverse as tf.Tensor2D];
+}
+
+/**
+ * Layer normalisation (Ba et al. 2016, arXiv:1607.06450) of every row without gain and bias, which belong to the affine map
+ * that follows (see `foldNorm`): (x − mean) / √(var + ε).
+ *
+ * @param x - [N, D]
+ * @returns [N, D]; the caller disposes it
+ */
+export function normalise(x: tf.Tensor2D, epsilon = 1e-5): tf.Tensor2D {
+  const operation = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]): Gradient => {
+    const [input, save] = args as [tf.Tensor2D, tf.GradSaveFunc];
+    const [normal, inverse] = standardise(input, epsilon);
+    save([normal, inverse]);
+    return {
+      value: normal,
+      gradFunc: (dy, [normalSaved, inverseSaved]) => {
+        const along = tf.mul(normalSaved, tf.mean(tf.mul(dy, normalSaved), 1, true));
+        return tf.mul(inverseSaved, tf.sub(tf.sub(dy, tf.mean(dy, 1, true)), along));
+      },
     };
   });
   return operation(x) as tf.Tensor2D;
 }
 
 /**
- * One-hot rows as float32. The cast is explicit because tfjs's WebAssembly kernel writes integer bits when asked for
- * float32 itself.
+ * Logarithm of the softmax of every row.
  *
- * @param ids - [N] int32 in [0, V)
+ * @param logits - [N, V]
  * @returns [N, V]; the caller disposes it
  */
-export function oneHotRows(ids: tf.Tensor1D, vocabulary: number): tf.Tensor2D {
-  return tf.tidy(() => tf.cast(tf.oneHot(ids, vocabulary), 'float32') as tf.Tensor2D);
+export function logSoftmax(logits: tf.Tensor2D): tf.Tensor2D {
+  const operation = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]): Gradient => {
+    const [input, save] = args as [tf.Tensor2D, tf.GradSaveFunc];
+    const value = fusedKernel('LogSoftmax', { logits: input }, { axis: -1 })?.[0] ?? tf.logSoftmax(input);
+    save([value]);
+    return {
+      value,
+      gradFunc: (dy, [logProbs]) => tf.sub(dy, tf.mul(tf.exp(logProbs), tf.sum(dy, 1, true))),
+    };
+  });
+  return operation(logits) as tf.Tensor2D;
+}
+
+/** Weights of an affine map. */
+export interface Affine {
+  /** [I, O] */
+  readonly weight: tf.Tensor2D;
+  /** [O] */
+  readonly bias: tf.Tensor1D;
+}
+
+/**
+ * The affine map of normalised rows that equals gain and bias of a layer normalisation followed by another affine map:
+ * (g ∘ x + c) W + b = x (diag(g) W) + (c W + b). It is work on weights instead of on rows, and gradients flow through it.
+ *
+ * @param gain - [I], g
+ * @param shift - [I], c
+ * @returns two tensors; the caller disposes them
+ */
+export function foldNorm(gain: tf.Tensor1D, shift: tf.Tensor1D, { weight, bias }: Affine): Affine {
+  const inputs = weight.shape[0];
+  return {
+    weight: tf.mul<tf.Tensor2D>(tf.reshape(gain, [inputs, 1]), weight),
+    bias: tf.add<tf.Tensor1D>(bias, tf.reshape(tf.matMul(tf.reshape(shift, [1, inputs]), weight), [-1])),
+  };
+}
+
+/**
+ * SiLU, x · σ(x) (Elfwing et al. 2018, arXiv:1702.03118).
+ *
+ * @returns the shape of `x`; the caller disposes it
+ */
+export function silu(x: tf.Tensor2D): tf.Tensor2D {
+  const operation = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]): Gradient => {
+    const [input, save] = args as [tf.Tensor2D, tf.GradSaveFunc];
+    const gate = tf.sigmoid(input);
+    const value = tf.mul(input, gate);
+    save([gate, value]);
+    return {
+      value,
+      // d(xσ)/dx = σ + xσ − xσ · σ
+      gradFunc: (dy, [gateSaved, valueSaved]) =>
+        tf.mul(dy, tf.add(gateSaved, tf.sub(valueSaved, tf.mul(valueSaved, gateSaved)))),
+    };
+  });
+  return operation(x) as tf.Tensor2D;
 }

@@ -46,24 +46,64 @@ export function rotaryTable(
   };
 }
 
+/** x · quarterTurn, over the last axis. */
+function turn(x: tf.Tensor, quarterTurn: tf.Tensor): tf.Tensor {
+  return tf.reshape(
+    tf.matMul(tf.reshape(x, [-1, quarterTurn.shape[0]]), quarterTurn as tf.Tensor2D),
+    x.shape,
+  );
+}
+
+/** x · cos + turn(x) · sin for x [..., T, d]; no gradient of its own. */
+export function rotate(x: tf.Tensor, { cos, sin, quarterTurn }: RotaryTable): tf.Tensor {
+  return tf.add(tf.mul(x, cos), tf.mul(turn(x, quarterTurn), sin));
+}
+
+/** The transpose of `rotate`, which carries gradients back: the matrix of a quarter turn is antisymmetric. */
+export function rotateBack(dy: tf.Tensor, { cos, sin, quarterTurn }: RotaryTable): tf.Tensor {
+  return tf.sub(tf.mul(dy, cos), turn(tf.mul(dy, sin), quarterTurn));
+}
+
 /**
  * Turns every pair of coordinates by its position's angle: x · cos + turn(x) · sin.
  *
  * @param x - [..., T, d]
  * @returns the shape of `x`; the caller disposes it
  */
-export function applyRotary<T extends tf.Tensor>(x: T, { cos, sin, quarterTurn }: RotaryTable): T {
-  const turn = (y: tf.Tensor, matrix: tf.Tensor): tf.Tensor =>
-    tf.reshape(tf.matMul(tf.reshape(y, [-1, matrix.shape[0]]), matrix as tf.Tensor2D), y.shape);
+export function applyRotary<T extends tf.Tensor>(x: T, table: RotaryTable): T {
   const operation = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => {
     const [input, save] = args as [tf.Tensor, tf.GradSaveFunc];
-    save([cos, sin, quarterTurn]);
+    save([table.cos, table.sin, table.quarterTurn]);
     return {
-      value: tf.add(tf.mul(input, cos), tf.mul(turn(input, quarterTurn), sin)),
-      // the matrix of a quarter turn is antisymmetric: its transpose turns back
-      gradFunc: (dy: tf.Tensor, [cosSaved, sinSaved, matrix]: tf.Tensor[]) =>
-        tf.sub(tf.mul(dy, cosSaved), turn(tf.mul(dy, sinSaved), matrix)),
+      value: rotate(input, table),
+      gradFunc: (dy: tf.Tensor, [cos, sin, quarterTurn]: tf.Tensor[]) =>
+        rotateBack(dy, { cos, sin, quarterTurn } as RotaryTable),
     };
   });
   return operation(x) as T;
+}
+
+/**
+ * The same rotation as a matrix for each of consecutive positions: x_t · R_t.
+ *
+ * @returns [T, d, d]; the caller disposes it
+ */
+export function rotationMatrices(
+  firstPosition: number,
+  length: number,
+  headWidth: number,
+  base: number,
+): tf.Tensor3D {
+  const half = headWidth / 2;
+  const data = new Float32Array(length * headWidth * headWidth);
+  for (let t = 0; t < length; t++) {
+    for (let j = 0; j < half; j++) {
+      const angle = (firstPosition + t) * Math.pow(base, -j / half);
+      const at = (row: number, column: number): number => (t * headWidth + row) * headWidth + column;
+      data[at(j, j)] = data[at(j + half, j + half)] = Math.cos(angle);
+      data[at(j, j + half)] = Math.sin(angle);
+      data[at(j + half, j)] = -Math.sin(angle);
+    }
+  }
+  return tf.tensor3d(data, [length, headWidth, headWidth]);
 }

@@ -1,78 +1,98 @@
 import type { SequenceBatch, SequenceEnvironment } from '../environment.js';
 import { EnvironmentError } from '../errors.js';
-import { exactKlOnHost } from '../math/kl.js';
-import type { SequencePolicy } from '../policy.js';
+import { exactKl } from '../math/kl.js';
+import type { Generation, SequencePolicy } from '../policy.js';
 import { RandomStream } from '../random.js';
-import { tf } from '../tf.js';
+import { compile, tf, type CompiledFunction } from '../tf.js';
 import type { ReferenceScores, Rollout } from './rollout.js';
 
-export interface CollectOptions {
+export interface CollectorOptions {
   environment: SequenceEnvironment;
   policy: SequencePolicy;
-  /** Frozen; without it the rollout has no reference scores. */
+  /** Frozen; without it the rollouts have no reference scores. */
   referencePolicy?: SequencePolicy;
   /** B, trajectories. */
   batchSize: number;
   seed: number;
+}
+
+export interface CollectOptions extends CollectorOptions {
   /** Which update this is for: it names the random streams, so that a resumed run draws what the first would have. */
   update: number;
 }
 
+/** One rollout; see `SequenceCollector`, which is faster for many. */
+export function collectSequences(options: CollectOptions): { rollout: Rollout; batch: SequenceBatch } {
+  const collector = new SequenceCollector(options);
+  try {
+    return collector.collect(options.update);
+  } finally {
+    collector.dispose();
+  }
+}
+
 /**
  * Samples contexts, lets the policy continue them, asks the environment for rewards and the reference for its scores.
- * Leaves no tensor behind.
- *
- * @throws {EnvironmentError} when the contexts do not fit the policy, or a reward or component is of the wrong size or
- *   not finite
+ * Collecting leaves no tensor behind; `dispose` frees what was compiled, and nothing that it was given.
  */
-export function collectSequences(options: CollectOptions): { rollout: Rollout; batch: SequenceBatch } {
-  const { environment, policy, referencePolicy, batchSize, seed, update } = options;
-  const { horizon, contextLength } = environment;
-  const batch = environment.sample(batchSize, new RandomStream(seed, `rollout/contexts/${update}`));
-  checkContexts(environment, batch, batchSize, policy.vocabularySize);
-  const generation = policy.generate({
-    contextTokens: batch.contextTokens,
-    batchSize,
-    horizon,
-    random: new RandomStream(seed, `rollout/actions/${update}`),
-    withDistribution: referencePolicy !== undefined,
-  });
-  const { reward, components } = environment.reward(batch, generation.tokens);
-  checkNumbers(`The reward of the environment "${environment.name}"`, reward, batchSize, horizon);
-  for (const [name, numbers] of Object.entries(components)) {
-    checkNumbers(
-      `The component "${name}" of the environment "${environment.name}"`,
-      numbers,
+export class SequenceCollector {
+  private readonly reference: ReferenceScorer | undefined;
+
+  constructor(private readonly options: CollectorOptions) {
+    if (options.referencePolicy) this.reference = new ReferenceScorer(options.referencePolicy);
+  }
+
+  /**
+   * @param update - which update this is for: it names the random streams, so that a resumed run draws what the first would
+   *   have
+   * @throws {EnvironmentError} when the contexts do not fit the policy, or a reward or component is of the wrong size or
+   *   not finite
+   */
+  collect(update: number): { rollout: Rollout; batch: SequenceBatch } {
+    const { environment, policy, batchSize, seed } = this.options;
+    const { horizon, contextLength } = environment;
+    const batch = environment.sample(batchSize, new RandomStream(seed, `rollout/contexts/${update}`));
+    checkContexts(environment, batch, batchSize, policy.vocabularySize);
+    const generation = policy.generate({
+      contextTokens: batch.contextTokens,
       batchSize,
       horizon,
-    );
-  }
-  const terminated = new Uint8Array(batchSize * horizon);
-  for (let b = 0; b < batchSize; b++) terminated[(b + 1) * horizon - 1] = 1;
-  const rollout: Rollout = {
-    batchSize,
-    steps: horizon,
-    actions: generation.tokens,
-    logProbs: generation.logProbs,
-    values: generation.values,
-    rewards: rewardPerStep(reward, batchSize, horizon),
-    components,
-    terminated,
-    truncated: new Uint8Array(batchSize * horizon),
-    bootstrapValues: new Float32Array(batchSize * horizon),
-    mask: new Float32Array(batchSize * horizon).fill(1),
-    inputs: { contextTokens: batch.contextTokens, contextLength },
-    ...(referencePolicy && {
-      reference: referenceScores(
-        referencePolicy,
-        batch,
-        generation.tokens,
+      random: new RandomStream(seed, `rollout/actions/${update}`),
+      withDistribution: this.reference !== undefined,
+    });
+    const { reward, components } = environment.reward(batch, generation.tokens);
+    checkNumbers(`The reward of the environment "${environment.name}"`, reward, batchSize, horizon);
+    for (const [name, numbers] of Object.entries(components)) {
+      checkNumbers(
+        `The component "${name}" of the environment "${environment.name}"`,
+        numbers,
+        batchSize,
         horizon,
-        generation.logDistribution!,
-      ),
-    }),
-  };
-  return { rollout, batch };
+      );
+    }
+    const terminated = new Uint8Array(batchSize * horizon);
+    for (let b = 0; b < batchSize; b++) terminated[(b + 1) * horizon - 1] = 1;
+    const rollout: Rollout = {
+      batchSize,
+      steps: horizon,
+      actions: generation.tokens,
+      logProbs: generation.logProbs,
+      values: generation.values,
+      rewards: rewardPerStep(reward, batchSize, horizon),
+      components,
+      terminated,
+      truncated: new Uint8Array(batchSize * horizon),
+      bootstrapValues: new Float32Array(batchSize * horizon),
+      mask: new Float32Array(batchSize * horizon).fill(1),
+      inputs: { contextTokens: batch.contextTokens, contextLength },
+      ...(this.reference && { reference: this.reference.score(batch, generation, horizon) }),
+    };
+    return { rollout, batch };
+  }
+
+  dispose(): void {
+    this.reference?.dispose();
+  }
 }
 
 /** A token that the embedding does not know would be read as nothing at all; so would a batch cut into other rows. */
@@ -120,26 +140,60 @@ function rewardPerStep(reward: Float32Array, batchSize: number, horizon: number)
   return perStep;
 }
 
-function referenceScores(
-  reference: SequencePolicy,
-  batch: SequenceBatch,
-  tokens: Int32Array,
-  horizon: number,
-  logDistribution: Float32Array,
-): ReferenceScores {
-  const contexts = tf.tensor2d(
-    batch.contextTokens,
-    [batch.size, batch.contextTokens.length / batch.size],
-    'int32',
-  );
-  const actions = tf.tensor2d(tokens, [batch.size, horizon], 'int32');
-  const scores = reference.score(contexts, actions);
-  const logProbs = scores.logProbs.dataSync().slice() as Float32Array;
-  const ofReference = scores.logDistribution.dataSync().slice() as Float32Array;
-  tf.dispose([contexts, actions, scores.logProbs, scores.logDistribution, scores.values]);
-  return {
-    logProbs,
-    logDistribution: ofReference,
-    exactKl: exactKlOnHost(logDistribution, ofReference, reference.vocabularySize),
-  };
+/** What the frozen policy says about generated tokens; parts of the rows go on several threads at once. */
+class ReferenceScorer {
+  private readonly pass: CompiledFunction<tf.Tensor[], Record<keyof ReferenceScores, tf.Tensor>>;
+
+  constructor(private readonly reference: SequencePolicy) {
+    this.pass = compile((contexts: tf.Tensor, actions: tf.Tensor, logDistribution: tf.Tensor) => {
+      const scores = reference.score(contexts as tf.Tensor2D, actions as tf.Tensor2D);
+      return {
+        logProbs: scores.logProbs,
+        logDistribution: scores.logDistribution,
+        exactKl: exactKl(logDistribution as tf.Tensor3D, scores.logDistribution),
+      };
+    });
+  }
+
+  score(
+    { size, contextTokens }: SequenceBatch,
+    { tokens, logDistribution }: Generation,
+    horizon: number,
+  ): ReferenceScores {
+    const { vocabularySize } = this.reference;
+    const context = contextTokens.length / size;
+    const rows = this.reference.rowsPerPass?.(context + horizon) ?? size;
+    const scores = {
+      logProbs: new Float32Array(size * horizon),
+      logDistribution: new Float32Array(size * horizon * vocabularySize),
+      exactKl: new Float32Array(size * horizon),
+    };
+    const starts = Array.from({ length: Math.ceil(size / rows) }, (_, i) => i * rows);
+    const part = <A extends Float32Array | Int32Array>(all: A, start: number): A => {
+      const width = all.length / size;
+      return all.subarray(start * width, Math.min(size, start + rows) * width) as A;
+    };
+    const results = tf.tidy(() =>
+      this.pass.map(
+        starts.map((start) => {
+          const count = Math.min(rows, size - start);
+          return [
+            tf.tensor2d(part(contextTokens, start), [count, context], 'int32'),
+            tf.tensor2d(part(tokens, start), [count, horizon], 'int32'),
+            tf.tensor3d(part(logDistribution!, start), [count, horizon, vocabularySize]),
+          ];
+        }),
+      ),
+    );
+    results.forEach((result, i) => {
+      for (const name of ['logProbs', 'logDistribution', 'exactKl'] as const)
+        part(scores[name], starts[i]).set(result[name].dataSync() as Float32Array);
+      tf.dispose(result);
+    });
+    return scores;
+  }
+
+  dispose(): void {
+    this.pass.dispose();
+  }
 }

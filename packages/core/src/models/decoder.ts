@@ -1,0 +1,323 @@
+import { attend, attentionMask, mergeHeads, splitHeads } from '../nn/attention.js';
+import { fusedKernel } from '../nn/fused-kernels.js';
+import { embed, normalise, takeColumns } from '../nn/ops.js';
+import type { ParameterStore } from '../nn/parameters.js';
+import { rotaryTable, rotationMatrices } from '../nn/rotary.js';
+import type { Generation } from '../policy.js';
+import type { RandomStream } from '../random.js';
+import { compile, tf, type CompiledFunction } from '../tf.js';
+import type { ResolvedDegradationTransformerOptions } from './degradation-transformer.js';
+import {
+  affine,
+  feedForward,
+  firstProjections,
+  predict,
+  tokenProjections,
+  transformerWeights,
+} from './transformer-weights.js';
+
+/** Tokens that one compiled call generates: enough to make the call cheap, few enough to compile quickly. */
+const CHUNK_STEPS = 20;
+/** Compiled calls for one generation, at most, however long it is: each may have a cache of another length. */
+const MOST_CHUNKS = 12;
+
+/** Rows that are generated together: enough for matrix products, few enough that a batch keeps several threads busy. */
+const PART_ROWS = 32;
+
+/** Some rows of the batch. */
+interface Part {
+  readonly first: number;
+  readonly rows: number;
+}
+
+export interface DecodeOptions {
+  /** [B, W] */
+  readonly contextTokens: Int32Array;
+  readonly batchSize: number;
+  readonly horizon: number;
+  /** Without it the most likely token is taken. */
+  readonly random?: RandomStream;
+  readonly withDistribution: boolean;
+}
+
+/** What a chunk of steps gives back. */
+type ChunkResult = {
+  /** [B, C] */
+  readonly tokens: tf.Tensor2D;
+  readonly logProbs: tf.Tensor2D;
+  readonly values: tf.Tensor2D;
+  /** [B, C, V], where asked for. */
+  readonly distributions: tf.Tensor[];
+  /** [B] the last token. */
+  readonly last: tf.Tensor1D;
+  readonly caches: tf.Tensor[];
+};
+
+/**
+ * Generates tokens with cached keys and values. The context but its last token is read in one pass; then every step reads
+ * one token and writes its keys and values into the cache. Steps are compiled in chunks; between chunks the cache drops what
+ * no later query sees, so that its size is bounded by the attention window.
+ *
+ * It owns what it compiled: `dispose` frees it.
+ */
+export class Decoder {
+  private readonly prefill: CompiledFunction<[tf.Tensor2D], tf.Tensor[]>;
+  private readonly chunks = new Map<string, CompiledFunction<tf.Tensor[], ChunkResult>>();
+
+  constructor(
+    private readonly parameters: ParameterStore,
+    private readonly config: ResolvedDegradationTransformerOptions,
+  ) {
+    this.prefill = compile((tokens) => this.readContext(tokens));
+  }
+
+  /** Leaves no tensor behind. */
+  generate({ contextTokens, batchSize, horizon, random, withDistribution }: DecodeOptions): Generation {
+    const { vocabularySize, width, heads, rotaryBase } = this.config;
+    const context = contextTokens.length / batchSize;
+    const uniforms = random?.uniforms(batchSize * horizon);
+    const chunkCount = Math.min(MOST_CHUNKS, Math.ceil(horizon / CHUNK_STEPS));
+    const steps = Math.ceil(horizon / chunkCount);
+    const chunk = this.chunk(steps, random === undefined, withDistribution);
+    const generation: Generation = {
+      tokens: new Int32Array(batchSize * horizon),
+      logProbs: new Float32Array(batchSize * horizon),
+      values: new Float32Array(batchSize * horizon),
+      ...(withDistribution && {
+        logDistribution: new Float32Array(batchSize * horizon * vocabularySize),
+      }),
+    };
+    // parts of the rows go on several threads at once
+    const parts = Array.from({ length: Math.ceil(batchSize / PART_ROWS) }, (_, i) => ({
+      first: i * PART_ROWS,
+      rows: Math.min(PART_ROWS, batchSize - i * PART_ROWS),
+    }));
+    let states = this.start(parts, contextTokens, context);
+    for (let start = 0; start < horizon; start += steps) {
+      const results = tf.tidy(() => {
+        const turns = rotationMatrices(context - 1 + start, steps, width / heads, rotaryBase);
+        return chunk.map(
+          parts.map((part, i) => {
+            const draws = uniforms ? [columns(uniforms, part, horizon, start, steps)] : [];
+            return [states[i].last, turns, ...draws, ...states[i].caches];
+          }),
+        );
+      });
+      tf.dispose(states);
+      results.forEach((result, i) => {
+        const copy = (from: tf.Tensor, into: Float32Array | Int32Array, width = 1): void =>
+          copyColumns(from.dataSync(), into, { ...parts[i], columns: horizon, start, steps, width });
+        copy(result.tokens, generation.tokens);
+        copy(result.logProbs, generation.logProbs);
+        copy(result.values, generation.values);
+        if (withDistribution) copy(result.distributions[0], generation.logDistribution!, vocabularySize);
+        tf.dispose([result.tokens, result.logProbs, result.values, result.distributions]);
+      });
+      states = results.map(({ last, caches }) => ({ last, caches }));
+    }
+    tf.dispose(states);
+    return generation;
+  }
+
+  dispose(): void {
+    this.prefill.dispose();
+    for (const chunk of this.chunks.values()) chunk.dispose();
+    this.chunks.clear();
+  }
+
+  /** Reads the context: its last token, and the caches of what comes before it, for every part. */
+  private start(
+    parts: readonly Part[],
+    contextTokens: Int32Array,
+    context: number,
+  ): { last: tf.Tensor1D; caches: tf.Tensor[] }[] {
+    return tf.tidy(() => {
+      const tokens = parts.map(({ first, rows }) =>
+        tf.tensor2d(
+          contextTokens.subarray(first * context, (first + rows) * context),
+          [rows, context],
+          'int32',
+        ),
+      );
+      const before = tokens.map((all): [tf.Tensor2D] => [tf.slice(all, [0, 0], [all.shape[0], context - 1])]);
+      const caches = context > 1 ? this.prefill.map(before) : tokens.map(() => []);
+      return tokens.map((all, i) => ({
+        last: tf.reshape(tf.slice(all, [0, context - 1], [all.shape[0], 1]), [-1]) as tf.Tensor1D,
+        caches: caches[i],
+      }));
+    });
+  }
+
+  /** Keys and values of every layer for all tokens, as far as the next token sees them: [B, H, P, d] each. */
+  private readContext(tokens: tf.Tensor2D): tf.Tensor[] {
+    const [batch, length] = tokens.shape;
+    const { width, heads, attentionWindow, rotaryBase } = this.config;
+    const weights = transformerWeights(this.parameters, this.config);
+    const rotary = rotaryTable(0, length, width / heads, rotaryBase);
+    const ids = tf.reshape(tokens, [batch * length]) as tf.Tensor1D;
+    let x = embed(ids, weights.embedding);
+    return weights.layers.flatMap((layer, i) => {
+      const projected = i === 0 ? firstProjections(ids, x, weights) : affine(normalise(x), layer.project);
+      const { q, k, v } = splitHeads(projected, batch, heads, rotary);
+      if (i < weights.layers.length - 1) {
+        x = tf.add(x, affine(mergeHeads(attend(q, k, v, attentionWindow)), layer.out));
+        x = feedForward(x, layer);
+      }
+      return [recent(k, attentionWindow), recent(v, attentionWindow)];
+    });
+  }
+
+  private chunk(
+    steps: number,
+    greedy: boolean,
+    withDistribution: boolean,
+  ): CompiledFunction<tf.Tensor[], ChunkResult> {
+    const key = [steps, greedy, withDistribution].join();
+    let chunk = this.chunks.get(key);
+    if (!chunk) {
+      chunk = compile((last: tf.Tensor, turns: tf.Tensor, ...rest: tf.Tensor[]) => {
+        const draws = greedy ? undefined : tf.unstack(rest[0], 1);
+        const caches = greedy ? rest : rest.slice(1);
+        return this.decode(last as tf.Tensor1D, tf.unstack(turns), draws, caches, withDistribution);
+      });
+      this.chunks.set(key, chunk);
+    }
+    return chunk;
+  }
+
+  /**
+   * A chunk of steps.
+   *
+   * @param last - [B] the token that the first step reads
+   * @param turns - [d, d] each, the rotation of every step
+   * @param draws - [B] each, uniform numbers; the most likely token is taken without them
+   * @param caches - keys and values of every layer, [B, H, P, d] each, or none where nothing came before
+   */
+  private decode(
+    last: tf.Tensor1D,
+    turns: readonly tf.Tensor[],
+    draws: readonly tf.Tensor[] | undefined,
+    caches: readonly tf.Tensor[],
+    withDistribution: boolean,
+  ): ChunkResult {
+    const { heads, attentionWindow, temperature } = this.config;
+    const batch = last.shape[0];
+    const past = caches.length > 0 ? caches[0].shape[2]! : 0;
+    const weights = transformerWeights(this.parameters, this.config);
+    const table = tokenProjections(weights);
+    const size = past + turns.length;
+    const masks = tf.split(attentionMask(past, turns.length, 0, size, attentionWindow), turns.length, 0);
+    const headWidth = turns[0].shape[0];
+    const room = Array.from({ length: 2 * weights.layers.length }, (_, i) => grow(caches[i], batch, heads, size, headWidth)); // prettier-ignore
+    const taken: { token: tf.Tensor1D; logProb: tf.Tensor1D; value: tf.Tensor1D; logProbs: tf.Tensor2D }[] =
+      [];
+    let token = last;
+    turns.forEach((turn, t) => {
+      let x = embed(token, weights.embedding);
+      weights.layers.forEach((layer, i) => {
+        const projected = i === 0 ? embed(token, table) : affine(normalise(x), layer.project);
+        const [queriesAndKeys, v] = tf.split(
+          tf.reshape(projected, [batch, 3 * heads, 1, headWidth]),
+          [2 * heads, heads],
+          1,
+        );
+        const [q, k] = tf.split(tf.matMul<tf.Tensor4D>(queriesAndKeys, turn), 2, 1) as tf.Tensor4D[];
+        const keys = (room[2 * i] = writeRow(room[2 * i], k, past + t));
+        const values = (room[2 * i + 1] = writeRow(room[2 * i + 1], v as tf.Tensor4D, past + t));
+        const scores = tf.add<tf.Tensor4D>(tf.matMul(q, keys, false, true), masks[t]); // [B, H, 1, S]
+        const mixed = tf.matMul<tf.Tensor4D>(tf.softmax(scores), values);
+        x = tf.add(x, affine(tf.reshape(mixed, [batch, heads * headWidth]), layer.out));
+        x = feedForward(x, layer);
+      });
+      const { logProbs, values } = predict(x, weights, temperature);
+      token = draws
+        ? sampleTokens(logProbs, draws[t] as tf.Tensor1D)
+        : tf.cast<tf.Tensor1D>(tf.argMax(logProbs, 1), 'int32');
+      taken.push({ token, logProb: takeColumns(logProbs, token), value: values, logProbs });
+    });
+    const collect = <T extends tf.Tensor>(parts: tf.Tensor[]): T => tf.stack(parts, 1) as T;
+    return {
+      tokens: collect(taken.map((step) => step.token)),
+      logProbs: collect(taken.map((step) => step.logProb)),
+      values: collect(taken.map((step) => step.value)),
+      distributions: withDistribution ? [collect(taken.map((step) => step.logProbs))] : [],
+      last: tf.clone(token),
+      caches: room.map((cache) => recent(cache, attentionWindow)),
+    };
+  }
+}
+
+/** The rows of a cache that the next query can see. */
+function recent(cache: tf.Tensor4D, attentionWindow: number): tf.Tensor4D {
+  const dropped = cache.shape[2] - (attentionWindow - 1);
+  return dropped > 0 ? tf.slice(cache, [0, 0, dropped, 0], [-1, -1, -1, -1]) : tf.clone(cache);
+}
+
+/** A cache with zeros where rows are still to be written, [B, H, size, d]. */
+function grow(
+  cache: tf.Tensor | undefined,
+  batch: number,
+  heads: number,
+  size: number,
+  headWidth: number,
+): tf.Tensor4D {
+  if (!cache) return tf.zeros([batch, heads, size, headWidth]);
+  return tf.pad4d(cache as tf.Tensor4D, [[0, 0], [0, 0], [0, size - cache.shape[2]!], [0, 0]]); // prettier-ignore
+}
+
+/** x [B, H, S, d] with one row of axis 2 replaced; in place where the backend can. */
+function writeRow(x: tf.Tensor4D, row: tf.Tensor4D, index: number): tf.Tensor4D {
+  const fused = fusedKernel('WriteRow', { x, row }, { index });
+  if (fused) return fused[0] as tf.Tensor4D;
+  const part = (from: number, count: number): tf.Tensor4D[] =>
+    count > 0 ? [tf.slice4d(x, [0, 0, from, 0], [-1, -1, count, -1])] : [];
+  return tf.concat([...part(0, index), row, ...part(index + 1, x.shape[2] - index - 1)], 2);
+}
+
+/** Some columns of some rows of a [B, L] array as a tensor [rows, steps], zeros past its end. */
+function columns(
+  data: Float32Array,
+  { first, rows }: Part,
+  length: number,
+  start: number,
+  steps: number,
+): tf.Tensor2D {
+  const picked = new Float32Array(rows * steps);
+  const width = Math.min(steps, length - start);
+  for (let b = 0; b < rows; b++) {
+    const from = (first + b) * length + start;
+    picked.set(data.subarray(from, from + width), b * steps);
+  }
+  return tf.tensor2d(picked, [rows, steps]);
+}
+
+/** [rows, steps, width] into rows and columns of [B, columns, width]; what goes past the end is left out. */
+function copyColumns(
+  from: ArrayLike<number>,
+  into: Float32Array | Int32Array,
+  at: Part & { columns: number; start: number; steps: number; width: number },
+): void {
+  const kept = Math.min(at.steps, at.columns - at.start) * at.width;
+  const source = from as Float32Array;
+  for (let b = 0; b < at.rows; b++) {
+    const begin = b * at.steps * at.width;
+    into.set(source.subarray(begin, begin + kept), ((at.first + b) * at.columns + at.start) * at.width);
+  }
+}
+
+/**
+ * Inverse-transform sampling: the first token whose cumulative probability exceeds the uniform number.
+ *
+ * @param logProbs - [B, V]
+ * @param uniforms - [B] in [0, 1)
+ * @returns [B] int32; the caller disposes it
+ */
+export function sampleTokens(logProbs: tf.Tensor2D, uniforms: tf.Tensor1D): tf.Tensor1D {
+  return tf.tidy(() => {
+    const [batch, vocabulary] = logProbs.shape;
+    const cumulative = tf.cumsum(tf.exp(logProbs), 1);
+    const total = tf.slice(cumulative, [0, vocabulary - 1], [batch, 1]); // 1 up to rounding
+    const passed = tf.lessEqual(cumulative, tf.mul(tf.reshape(uniforms, [batch, 1]), total));
+    return tf.minimum<tf.Tensor1D>(tf.sum(tf.cast(passed, 'int32'), 1), tf.scalar(vocabulary - 1, 'int32'));
+  });
+}

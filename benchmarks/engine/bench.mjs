@@ -1,125 +1,128 @@
 // Times the engine against tfjs's WebAssembly backend and, where `python3` (or $PYTHON) has torch, eager PyTorch:
-// `npm run bench:engine -- [--runs N] [--tasks a,b] [--engines onnx,wasm,pytorch] [--json FILE]`.
+// `npm run bench:engine -- [--runs N] [--tasks a,b] [--engines onnx,wasm,pytorch] [--growth] [--json FILE]`.
 // The engines take turns, each in a process of its own, so that a busy moment of the machine meets all of them.
-import { fork, spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 
-import { SIZE } from './tasks.mjs';
+import { PYTHON, startEngine } from './engines.mjs';
+import { SGEMM_SIZE, SIZE, trainingFlops } from './tasks.mjs';
 
-const PYTHON = process.env.PYTHON ?? 'python3';
 const hasTorch = spawnSync(PYTHON, ['-c', 'import torch']).status === 0;
 const ENGINES = ['onnx', 'wasm', ...(hasTorch ? ['pytorch'] : [])];
 const TASKS = ['train-step', 'rollout', 'score', 'ppo-iteration'];
+/** What --growth varies, and the task that it is measured by. */
+const GROWTH = [
+  { task: 'train-step', key: 'batch', values: [16, 32, 64, 128, 256] },
+  { task: 'train-step', key: 'width', values: [32, 64, 128, 256] },
+  { task: 'rollout', key: 'batch', values: [16, 32, 64, 128, 256] },
+  { task: 'rollout', key: 'horizon', values: [60, 120, 240, 480, 960] },
+];
 
 const { values: options } = parseArgs({
   options: {
     runs: { type: 'string', default: '7' },
     tasks: { type: 'string', default: TASKS.join() },
     engines: { type: 'string', default: ENGINES.join() },
+    growth: { type: 'boolean', default: false },
     json: { type: 'string' },
   },
 });
 const runs = Number(options.runs);
-const tasks = options.tasks.split(',');
 const engines = options.engines.split(',');
-
-/** A Node process that computes with one tfjs backend. */
-function tfjsEngine(name) {
-  const child = fork(fileURLToPath(new URL('worker.mjs', import.meta.url)), [name]);
-  const ask = (task) =>
-    new Promise((resolve, reject) => {
-      child.once('message', ({ error, ...answer }) =>
-        error ? reject(new Error(`${name}, ${task}: ${error}`)) : resolve(answer),
-      );
-      child.send({ task });
-    });
-  return { ask, end: () => child.kill() };
-}
-
-/** A Python process that answers each task with a number. */
-async function torchProcess(threads) {
-  const { batch, context, horizon, vocabulary, ...shape } = SIZE;
-  const sizes = {
-    ...shape,
-    batchSize: batch,
-    contextLength: context,
-    horizon,
-    vocabularySize: vocabulary,
-    threads,
-  };
-  const script = fileURLToPath(new URL('../peers/pytorch_transformer.py', import.meta.url));
-  const child = spawn(PYTHON, [script, JSON.stringify(sizes)], { stdio: ['pipe', 'pipe', 'inherit'] });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  await lines.next(); // ready
-  const ask = async (task) => {
-    child.stdin.write(`${task}\n`);
-    const number = Number((await lines.next()).value);
-    return { milliseconds: number, peakMegabytes: number };
-  };
-  return { ask, end: () => child.kill() };
-}
-
-/** PyTorch with one thread and with two, whichever is faster at the moment. */
-async function torchEngine() {
-  const variants = [await torchProcess(1), await torchProcess(2)];
-  const ask = async (task) => {
-    const answers = [];
-    for (const variant of variants) answers.push(await variant.ask(task));
-    return answers.reduce((best, answer) => (answer.milliseconds < best.milliseconds ? answer : best));
-  };
-  return { ask, end: () => variants.forEach((variant) => variant.end()) };
-}
-
-const processes = {};
-for (const engine of engines)
-  processes[engine] = engine === 'pytorch' ? await torchEngine() : tfjsEngine(engine);
-const ask = (engine, task) => processes[engine].ask(task);
 const median = (numbers) => {
   const sorted = [...numbers].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 };
 
-const results = [];
-try {
-  for (const task of tasks) {
-    const times = Object.fromEntries(engines.map((engine) => [engine, []]));
-    const first = {};
-    for (const engine of engines) first[engine] = (await ask(engine, task)).milliseconds;
-    for (const engine of engines) await ask(engine, task); // the compiler has seen the code by now
-    for (let run = 0; run < runs; run++) {
-      for (const engine of engines) times[engine].push((await ask(engine, task)).milliseconds);
-    }
-    for (const engine of engines) {
-      results.push({ task, engine, medianMs: median(times[engine]), runs, firstMs: first[engine] });
-    }
-    const line = results
-      .filter((result) => result.task === task)
-      .map(
-        ({ engine, medianMs, firstMs }) =>
-          `${engine} ${medianMs.toFixed(1)} ms (first ${firstMs.toFixed(0)})`,
-      );
+/** Medians of one task by engine, the engines taking turns; `first` is the first call, which compiles. */
+async function measure(processes, task, count) {
+  const names = Object.keys(processes);
+  const ask = async (name) => (await processes[name].ask(task)).milliseconds;
+  const first = {};
+  for (const name of names) first[name] = await ask(name);
+  for (const name of names) await ask(name); // the compiler has seen the code by now
+  const times = Object.fromEntries(names.map((name) => [name, []]));
+  for (let run = 0; run < count; run++) for (const name of names) times[name].push(await ask(name));
+  return Object.fromEntries(
+    names.map((name) => [name, { medianMs: median(times[name]), firstMs: first[name] }]),
+  );
+}
+
+async function withEngines(names, size, work) {
+  const processes = {};
+  try {
+    for (const name of names) processes[name] = await startEngine(name, size);
+    return await work(processes);
+  } finally {
+    for (const { end } of Object.values(processes)) end();
+  }
+}
+
+const column = (text, width = 22) => String(text).padStart(width);
+const rows = [];
+
+await withEngines(engines, SIZE, async (processes) => {
+  console.log(
+    `Medians of ${runs} runs in ms, first call in brackets; ${availableParallelism()} × ${cpus()[0].model}, Node ${process.version}`,
+  );
+  console.log(
+    'task'.padEnd(14) +
+      engines.map((name) => column(name)).join('') +
+      engines
+        .slice(1)
+        .map((name) => column(`${engines[0]} / ${name}`, 18))
+        .join(''),
+  );
+  for (const task of options.tasks.split(',')) {
+    const found = await measure(processes, task, runs);
+    for (const engine of engines) rows.push({ task, engine, medianMs: found[engine].medianMs, runs });
+    const times = engines.map((name) =>
+      column(`${found[name].medianMs.toFixed(1)} (${found[name].firstMs.toFixed(0)})`),
+    );
     const ratios = engines
       .slice(1)
-      .map(
-        (engine) =>
-          `${engines[0]}/${engine} ${(median(times[engines[0]]) / median(times[engine])).toFixed(2)}`,
+      .map((name) => column((found[engines[0]].medianMs / found[name].medianMs).toFixed(2), 18));
+    console.log(task.padEnd(14) + times.join('') + ratios.join(''));
+  }
+  const memory = {};
+  for (const name of engines) memory[name] = (await processes[name].ask('memory')).peakMegabytes;
+  const megabytes = engines.map((name) => column(`${memory[name].toFixed(0)} MB`));
+  const shares = engines.slice(1).map((name) => column((memory[engines[0]] / memory[name]).toFixed(2), 18));
+  console.log('peak memory'.padEnd(14) + megabytes.join('') + shares.join(''));
+  if (engines.includes('onnx')) {
+    const only = { onnx: processes.onnx };
+    const act = await measure(only, 'act', 1001);
+    const product = await measure(only, 'sgemm', 15);
+    const rate = (2 * SGEMM_SIZE ** 3) / product.onnx.medianMs / 1e6;
+    console.log(
+      `\nA 2 × 64 network acting on 4 environments: ${(1000 * act.onnx.medianMs).toFixed(0)} µs a call.\n` +
+        `This machine multiplies ${SGEMM_SIZE} × ${SGEMM_SIZE} matrices at ${rate.toFixed(0)} GFLOP/s: ` +
+        `the ${(trainingFlops(SIZE) / 1e9).toFixed(1)} GFLOP of a training step would take ${(trainingFlops(SIZE) / rate / 1e6).toFixed(0)} ms.`,
+    );
+  }
+});
+
+if (options.growth) {
+  const names = engines.filter((name) => name !== 'wasm');
+  for (const { task, key, values } of GROWTH) {
+    console.log(`\n${task} in ms by ${key}, growth from the line above in brackets`);
+    console.log(key.padEnd(14) + names.map((name) => column(name)).join(''));
+    let before;
+    for (const value of values) {
+      const found = await withEngines(names, { ...SIZE, [key]: value }, (processes) =>
+        measure(processes, task, Math.min(runs, 5)),
       );
-    console.log(`${task.padEnd(14)} ${line.join('   ')}   ${ratios.join('   ')}`);
+      const cells = names.map((name) => {
+        const growth = before ? ` (× ${(found[name].medianMs / before[name].medianMs).toFixed(2)})` : '';
+        return column(`${found[name].medianMs.toFixed(1)}${growth}`);
+      });
+      console.log(String(value).padEnd(14) + cells.join(''));
+      before = found;
+    }
   }
-  for (const engine of engines) {
-    const { peakMegabytes } = await ask(engine, 'memory');
-    console.log(`${engine}: peak resident memory ${peakMegabytes.toFixed(0)} MB`);
-  }
-  console.log(`${availableParallelism()} cores, Node ${process.version}, medians of ${runs} runs`);
-  if (options.json) {
-    const rows = results.map(({ task, engine, medianMs, runs }) => ({ task, engine, medianMs, runs }));
-    writeFileSync(options.json, `${JSON.stringify(rows, null, 2)}\n`);
-  }
-} finally {
-  for (const { end } of Object.values(processes)) end();
 }
+
+if (options.json) writeFileSync(options.json, `${JSON.stringify(rows, null, 2)}\n`);

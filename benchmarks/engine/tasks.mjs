@@ -6,33 +6,43 @@ import {
   GradientSteps,
   RandomStream,
   SequenceCollector,
+  compile,
   tf,
 } from '@rollcast/core';
+
+/** Rows of the square matrices whose product gives the machine's own rate. */
+export const SGEMM_SIZE = 1024;
 
 /** W points of context, L generated. */
 export const SIZE = { batch: 64, context: 40, horizon: 60, width: 64, layers: 3, heads: 4, vocabulary: 256 };
 
-function randomTokens(count, name) {
-  return Int32Array.from(new RandomStream(1, `bench/${name}`).uniforms(count), (u) =>
-    Math.floor(u * SIZE.vocabulary),
-  );
+/**
+ * Floating-point operations of one training step as the textbook has them: every position through every matrix and all pairs
+ * of positions, forward once and backward twice.
+ */
+export function trainingFlops({ batch, context, horizon, width, layers, vocabulary }) {
+  const length = context + horizon - 1;
+  const matrices = layers * 12 * width * width * length + vocabulary * width * horizon;
+  const attention = layers * 2 * width * length * length;
+  return 3 * 2 * batch * (matrices + attention);
 }
 
-const environment = {
-  name: 'bench',
-  vocabularySize: SIZE.vocabulary,
-  contextLength: SIZE.context,
-  horizon: SIZE.horizon,
-  sample: (size) => ({ size, contextTokens: randomTokens(size * SIZE.context, 'contexts') }),
-  reward: (_batch, generated) => ({
-    reward: Float32Array.from(generated, (token) => -((token / SIZE.vocabulary) ** 2)),
-    components: {},
-  }),
-};
-
 /** Everything the tasks need on the backend in use; `tasks` by name, `dispose` frees it. */
-export function prepare() {
-  const { batch, context, horizon, width, layers, heads, vocabulary } = SIZE;
+export function prepare(size = SIZE) {
+  const { batch, context, horizon, width, layers, heads, vocabulary } = size;
+  const randomTokens = (count, name) =>
+    Int32Array.from(new RandomStream(1, `bench/${name}`).uniforms(count), (u) => Math.floor(u * vocabulary));
+  const environment = {
+    name: 'bench',
+    vocabularySize: vocabulary,
+    contextLength: context,
+    horizon,
+    sample: (count) => ({ size: count, contextTokens: randomTokens(count * context, 'contexts') }),
+    reward: (_batch, generated) => ({
+      reward: Float32Array.from(generated, (token) => -((token / vocabulary) ** 2)),
+      components: {},
+    }),
+  };
   const options = { vocabularySize: vocabulary, width, layers, heads, attentionWindow: context + horizon };
   const model = new DegradationTransformer(options, 1);
   const reference = model.clone({ trainable: false });
@@ -79,6 +89,7 @@ export function prepare() {
       }),
     score: () => tf.tidy(() => void model.score(contexts, actions).logProbs.dataSync()),
     'ppo-iteration': () => void ppo.update(collector.collect(update++).rollout),
+    ...smallTasks(),
   };
   // reading a parameter makes a lazy backend finish its work
   const finish = () => void model.parameters.variable('embedding').dataSync();
@@ -92,4 +103,25 @@ export function prepare() {
     reference.dispose();
   };
   return { tasks, finish, dispose };
+}
+
+/** A 2 × 64 network acting on 4 environments, and a square product of matrices for the machine's own rate. */
+function smallTasks() {
+  const weights = [
+    [4, 64],
+    [64, 64],
+    [64, 2],
+  ].map((shape) => tf.variable(tf.fill(shape, 0.1)));
+  const act = compile((x) => weights.reduce((hidden, w) => tf.tanh(tf.matMul(hidden, w)), x));
+  const multiply = compile((a, b) => tf.matMul(a, b));
+  let square;
+  return {
+    act: () => tf.tidy(() => void act(tf.ones([4, 4])).dataSync()),
+    sgemm: () => {
+      square ??= tf.randomUniform([SGEMM_SIZE, SGEMM_SIZE], 0, 1, 'float32', 1);
+      const product = multiply(square, square);
+      product.dataSync();
+      product.dispose();
+    },
+  };
 }

@@ -5,8 +5,9 @@ import { selectBackend } from '@rollcast/core';
 
 import { prepare } from './tasks.mjs';
 
-await selectBackend(process.argv[2]);
-const { tasks, finish } = prepare();
+const [backend, size] = process.argv.slice(2);
+await selectBackend(backend);
+const { tasks, finish } = prepare(JSON.parse(size));
 
 process.on('message', ({ task }) => {
   try {

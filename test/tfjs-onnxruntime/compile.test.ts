@@ -176,7 +176,9 @@ test('map calls it for every list of arguments on several threads, with the bits
 });
 
 test('an error on any thread names the kernel, and the other calls and the backend go on', () => {
-  const pick = compile((table: tf.Tensor, ids: tf.Tensor) => tf.gather(table, tf.add(ids, tf.scalar(1, 'int32'))));
+  const pick = compile((table: tf.Tensor, ids: tf.Tensor) =>
+    tf.gather(table, tf.add(ids, tf.scalar(1, 'int32'))),
+  );
   tf.tidy(() => {
     const table = tf.tensor2d([1, 2, 3], [3, 1]);
     const [good, bad] = [0, 7].map((id) => tf.tensor1d([id], 'int32'));

@@ -480,7 +480,7 @@ function ownKernel(
   attributes: Record<string, number>,
 ): tf.Tensor | tf.Tensor[] | undefined {
   if (!tf.getKernel(name, tf.getBackend())) return undefined;
-  return tf.engine().runKernel(name, inputs, attributes) as tf.Tensor | tf.Tensor[];
+  return tf.engine().runKernel<tf.Tensor | tf.Tensor[]>(name, inputs, attributes);
 }
 
 interface Outcome {

@@ -254,7 +254,8 @@ export class PPO implements Algorithm {
       valueClipRange === undefined ? undefined : { oldValues: batch.oldValues, range: valueClipRange };
     const valuesLoss = valueLoss(scores.values, returns, batch.mask, clip);
     const spread = maskedMean(entropy(scores.logDistribution), batch.mask);
-    let loss = tf.sub(tf.add(policyLoss, tf.mul(valuesLoss, valueCoef)), tf.mul(spread, entropyCoef));
+    let loss: tf.Tensor = tf.add(policyLoss, tf.mul(valuesLoss, valueCoef));
+    if (entropyCoef > 0) loss = tf.sub(loss, tf.mul(spread, entropyCoef));
     const kl = this.klControl.lossTerm(scores, batch.reference, batch.mask);
     if (kl) loss = tf.add(loss, tf.mul(kl, klCoef));
     const logRatio = tf.sub(scores.logProbs, batch.oldLogProbs);

@@ -171,10 +171,9 @@ export class Reinforce implements Algorithm {
     const batch = rolloutTensors(rows);
     const scores = this.policy.score(batch.contextTokens, batch.actions);
     const spread = maskedMean(entropy(scores.logDistribution), batch.mask);
-    let loss = tf.sub(
-      scoreFunctionLoss(scores.logProbs, rows['advantages'], batch.mask),
-      tf.mul(spread, this.options.entropyCoef),
-    );
+    const { entropyCoef } = this.options;
+    let loss: tf.Tensor = scoreFunctionLoss(scores.logProbs, rows['advantages'], batch.mask);
+    if (entropyCoef > 0) loss = tf.sub(loss, tf.mul(spread, entropyCoef));
     const kl = this.klControl.lossTerm(scores, batch.reference, batch.mask);
     if (kl) loss = tf.add(loss, tf.mul(kl, klCoef));
     const ratio = tf.exp(tf.sub(scores.logProbs, batch.oldLogProbs));

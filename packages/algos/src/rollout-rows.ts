@@ -36,7 +36,8 @@ export function rolloutRows(
   const { batchSize, steps, inputs, reference } = rollout;
   const pick = <A extends Float32Array | Int32Array>(array: A, width: number): A => {
     if (!rowIndices) return array;
-    const picked = array.slice(0, rowIndices.length * width) as A;
+    const size = rowIndices.length * width;
+    const picked = (array instanceof Int32Array ? new Int32Array(size) : new Float32Array(size)) as A;
     for (let i = 0; i < rowIndices.length; i++)
       picked.set(array.subarray(rowIndices[i] * width, (rowIndices[i] + 1) * width), i * width);
     return picked;

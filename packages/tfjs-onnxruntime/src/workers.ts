@@ -8,6 +8,7 @@ import { MessageChannel, Worker, receiveMessageOnPort, type MessagePort } from '
 import { EngineError } from './errors.js';
 import { sizeOf, type ElementType, type HostArray } from './graph.js';
 import { Session, describeFailure, sessionConfig, type PortSpec, type SessionOptions } from './session.js';
+import { WORKER_PROGRAM } from './worker-program.js';
 
 /** What a worker is told. */
 type Request =
@@ -30,82 +31,6 @@ interface Answer {
   readonly error?: string;
 }
 
-/**
- * The whole program of a worker thread. It is handed over as text, so it uses nothing from outside itself.
- */
-function workerProgram(modules: {
-  threads: typeof import('node:worker_threads');
-  module: typeof import('node:module');
-}): void {
-  interface Loaded {
-    session: {
-      loadModel(buffer: ArrayBufferLike, byteOffset: number, byteLength: number, options: object): void;
-      run(feeds: object, fetches: object, options: object): Record<string, { data: HostArray }>;
-      dispose(): void;
-    };
-    shared: readonly HostArray[];
-    /** The worker's copies of the feeds, because ONNX Runtime takes no shared memory, and the tensors on them. */
-    own: readonly HostArray[];
-    feeds: Record<string, object>;
-    fetches: Record<string, null>;
-    failure?: string;
-  }
-  const { port, signal, resolveFrom } = modules.threads.workerData as {
-    port: MessagePort;
-    signal: Int32Array;
-    resolveFrom: string;
-  };
-  const load = modules.module.createRequire(resolveFrom);
-  const runtime = load('onnxruntime-node/dist/binding.js') as {
-    binding: { InferenceSession: new () => Loaded['session'] };
-    initOrt(): void;
-  };
-  const { Tensor } = load('onnxruntime-common') as {
-    Tensor: new (type: string, data: HostArray, shape: readonly number[]) => object;
-  };
-  runtime.initOrt();
-  const sessions = new Map<number, Loaded>();
-  const run = ({ session, shared, own, feeds, fetches, failure }: Loaded): Answer => {
-    if (failure !== undefined) return { error: failure };
-    try {
-      own.forEach((array, i) => array.set(shared[i]));
-      const results = session.run(feeds, fetches, {});
-      return { outputs: Object.keys(fetches).map((name) => results[name].data) };
-    } catch (error) {
-      return { error: (error as Error).message };
-    }
-  };
-  port.on('message', (request: Request) => {
-    if (request.kind === 'load') {
-      const { id, model, ports, outputs, config, shared } = request;
-      const session = new runtime.binding.InferenceSession();
-      const own = shared.map((array) => array.slice());
-      const feeds = Object.fromEntries(
-        ports.map(({ type, shape }, i) => [`i${i}`, new Tensor(type, own[i], shape)]),
-      );
-      const fetches = Object.fromEntries(Array.from({ length: outputs }, (_, i) => [`o${i}`, null]));
-      const loaded: Loaded = { session, shared, own, feeds, fetches };
-      try {
-        session.loadModel(model.buffer, model.byteOffset, model.byteLength, config);
-      } catch (error) {
-        loaded.failure = (error as Error).message;
-      }
-      sessions.set(id, loaded);
-    } else if (request.kind === 'dispose') {
-      sessions.get(request.id)?.session.dispose();
-      sessions.delete(request.id);
-    } else {
-      const answer = run(sessions.get(request.id)!);
-      port.postMessage(
-        answer,
-        (answer.outputs ?? []).map((array) => array.buffer as ArrayBuffer),
-      );
-      Atomics.add(signal, 0, 1);
-      Atomics.notify(signal, 0);
-    }
-  });
-}
-
 /** One thread. Requests are answered in their order. */
 class SessionWorker {
   private readonly worker: Worker;
@@ -115,8 +40,7 @@ class SessionWorker {
   constructor() {
     const { port1, port2 } = new MessageChannel();
     this.port = port1;
-    const source = `(${workerProgram.toString()})({ threads: require('node:worker_threads'), module: require('node:module') })`;
-    this.worker = new Worker(source, {
+    this.worker = new Worker(WORKER_PROGRAM, {
       eval: true,
       execArgv: [],
       workerData: { port: port2, signal: this.signal, resolveFrom: import.meta.url },
@@ -135,8 +59,8 @@ class SessionWorker {
   receive(): Answer {
     for (;;) {
       const seen = Atomics.load(this.signal, 0);
-      const received = receiveMessageOnPort(this.port) as { message: Answer } | undefined;
-      if (received) return received.message;
+      const received = receiveMessageOnPort(this.port);
+      if (received) return received.message as Answer;
       Atomics.wait(this.signal, 0, seen);
     }
   }

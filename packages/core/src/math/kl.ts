@@ -65,9 +65,19 @@ export function sampledKlTensor(
  */
 export function exactKl(logDistribution: tf.Tensor3D, referenceLogDistribution: tf.Tensor3D): tf.Tensor2D {
   sameShape('exactKl', { logDistribution, referenceLogDistribution });
-  return tf.tidy(() =>
-    tf.sum(tf.mul(tf.exp(logDistribution), tf.sub(logDistribution, referenceLogDistribution)), 2),
-  );
+  const operation = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => {
+    const [logProbs, save] = args as [tf.Tensor3D, tf.GradSaveFunc];
+    const probs = tf.exp(logProbs);
+    const logRatio = tf.sub(logProbs, referenceLogDistribution);
+    save([probs, logRatio]);
+    return {
+      value: tf.sum(tf.mul(probs, logRatio), 2),
+      // d/d log π of Σ e^{log π} (log π − log π_ref), written out because it takes half the memory traffic
+      gradFunc: (dy: tf.Tensor, [probsSaved, logRatioSaved]: tf.Tensor[]) =>
+        tf.mul(tf.mul(probsSaved, tf.add(logRatioSaved, 1)), tf.expandDims(dy, 2)),
+    };
+  });
+  return operation(logDistribution) as tf.Tensor2D;
 }
 
 /**

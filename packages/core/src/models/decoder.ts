@@ -1,7 +1,7 @@
 import { attend, attentionMask, mergeHeads, splitHeads } from '../nn/attention.js';
-import { fusedKernel } from '../nn/fused-kernels.js';
 import { embed, normalise, takeColumns } from '../nn/ops.js';
 import type { ParameterStore } from '../nn/parameters.js';
+import { RowCache } from '../nn/row-cache.js';
 import { rotaryTable, rotationMatrices } from '../nn/rotary.js';
 import type { Generation } from '../policy.js';
 import type { RandomStream } from '../random.js';
@@ -142,7 +142,7 @@ export class Decoder {
       const before = tokens.map((all): [tf.Tensor2D] => [tf.slice(all, [0, 0], [all.shape[0], context - 1])]);
       const caches = context > 1 ? this.prefill.map(before) : tokens.map(() => []);
       return tokens.map((all, i) => ({
-        last: tf.reshape(tf.slice(all, [0, context - 1], [all.shape[0], 1]), [-1]) as tf.Tensor1D,
+        last: tf.reshape<tf.Rank.R1>(tf.slice(all, [0, context - 1], [all.shape[0], 1]), [-1]),
         caches: caches[i],
       }));
     });
@@ -154,7 +154,7 @@ export class Decoder {
     const { width, heads, attentionWindow, rotaryBase } = this.config;
     const weights = transformerWeights(this.parameters, this.config);
     const rotary = rotaryTable(0, length, width / heads, rotaryBase);
-    const ids = tf.reshape(tokens, [batch * length]) as tf.Tensor1D;
+    const ids = tf.reshape<tf.Rank.R1>(tokens, [batch * length]);
     let x = embed(ids, weights.embedding);
     return weights.layers.flatMap((layer, i) => {
       const projected = i === 0 ? firstProjections(ids, x, weights) : affine(normalise(x), layer.project);
@@ -208,7 +208,10 @@ export class Decoder {
     const size = past + turns.length;
     const masks = tf.split(attentionMask(past, turns.length, 0, size, attentionWindow), turns.length, 0);
     const headWidth = turns[0].shape[0];
-    const room = Array.from({ length: 2 * weights.layers.length }, (_, i) => grow(caches[i], batch, heads, size, headWidth)); // prettier-ignore
+    const rows = Array.from(
+      { length: 2 * weights.layers.length },
+      (_, i) => new RowCache(caches[i] as tf.Tensor4D | undefined, [batch, heads, size, headWidth]),
+    );
     const taken: { token: tf.Tensor1D; logProb: tf.Tensor1D; value: tf.Tensor1D; logProbs: tf.Tensor2D }[] =
       [];
     let token = last;
@@ -217,14 +220,16 @@ export class Decoder {
       weights.layers.forEach((layer, i) => {
         const projected = i === 0 ? embed(token, table) : affine(normalise(x), layer.project);
         const [queriesAndKeys, v] = tf.split(
-          tf.reshape(projected, [batch, 3 * heads, 1, headWidth]),
+          tf.reshape(projected, [batch, 3 * heads, headWidth]),
           [2 * heads, heads],
           1,
         );
-        const [q, k] = tf.split(tf.matMul<tf.Tensor4D>(queriesAndKeys, turn), 2, 1) as tf.Tensor4D[];
-        const keys = (room[2 * i] = writeRow(room[2 * i], k, past + t));
-        const values = (room[2 * i + 1] = writeRow(room[2 * i + 1], v as tf.Tensor4D, past + t));
-        const scores = tf.add<tf.Tensor4D>(tf.matMul(q, keys, false, true), masks[t]); // [B, H, 1, S]
+        const turned = tf.matMul(tf.reshape(queriesAndKeys, [-1, headWidth]), turn);
+        const [q, k] = tf.split<tf.Tensor4D>(tf.reshape(turned, [batch, 2 * heads, 1, headWidth]), 2, 1);
+        const keys = rows[2 * i].add(k);
+        const values = rows[2 * i + 1].add(tf.reshape(v, k.shape));
+        const mask = tf.slice(masks[t], [0, 0], [1, keys.shape[2]]);
+        const scores = tf.add<tf.Tensor4D>(tf.matMul(q, keys, false, true), mask); // [B, H, 1, S]
         const mixed = tf.matMul<tf.Tensor4D>(tf.softmax(scores), values);
         x = tf.add(x, affine(tf.reshape(mixed, [batch, heads * headWidth]), layer.out));
         x = feedForward(x, layer);
@@ -242,7 +247,7 @@ export class Decoder {
       values: collect(taken.map((step) => step.value)),
       distributions: withDistribution ? [collect(taken.map((step) => step.logProbs))] : [],
       last: tf.clone(token),
-      caches: room.map((cache) => recent(cache, attentionWindow)),
+      caches: rows.map((cache) => cache.last(attentionWindow - 1)),
     };
   }
 }
@@ -251,27 +256,6 @@ export class Decoder {
 function recent(cache: tf.Tensor4D, attentionWindow: number): tf.Tensor4D {
   const dropped = cache.shape[2] - (attentionWindow - 1);
   return dropped > 0 ? tf.slice(cache, [0, 0, dropped, 0], [-1, -1, -1, -1]) : tf.clone(cache);
-}
-
-/** A cache with zeros where rows are still to be written, [B, H, size, d]. */
-function grow(
-  cache: tf.Tensor | undefined,
-  batch: number,
-  heads: number,
-  size: number,
-  headWidth: number,
-): tf.Tensor4D {
-  if (!cache) return tf.zeros([batch, heads, size, headWidth]);
-  return tf.pad4d(cache as tf.Tensor4D, [[0, 0], [0, 0], [0, size - cache.shape[2]!], [0, 0]]); // prettier-ignore
-}
-
-/** x [B, H, S, d] with one row of axis 2 replaced; in place where the backend can. */
-function writeRow(x: tf.Tensor4D, row: tf.Tensor4D, index: number): tf.Tensor4D {
-  const fused = fusedKernel('WriteRow', { x, row }, { index });
-  if (fused) return fused[0] as tf.Tensor4D;
-  const part = (from: number, count: number): tf.Tensor4D[] =>
-    count > 0 ? [tf.slice4d(x, [0, 0, from, 0], [-1, -1, count, -1])] : [];
-  return tf.concat([...part(0, index), row, ...part(index + 1, x.shape[2] - index - 1)], 2);
 }
 
 /** Some columns of some rows of a [B, L] array as a tensor [rows, steps], zeros past its end. */

@@ -133,7 +133,7 @@ export class DegradationTransformer implements SequencePolicy {
       const seen = tf.concat([contextTokens, tf.slice(actions, [0, 0], [batch, horizon - 1])], 1);
       const hidden = this.lastHidden(seen, horizon, weights);
       const { logProbs, values } = predict(hidden, weights, this.config.temperature);
-      const rows = tf.reshape(actions, [batch * horizon]) as tf.Tensor1D;
+      const rows = tf.reshape<tf.Rank.R1>(actions, [batch * horizon]);
       return {
         logProbs: tf.reshape<tf.Rank.R2>(takeColumns(logProbs, rows), [batch, horizon]),
         logDistribution: tf.reshape<tf.Rank.R3>(logProbs, [batch, horizon, this.vocabularySize]),
@@ -177,7 +177,7 @@ export class DegradationTransformer implements SequencePolicy {
     const [batch, length] = tokens.shape;
     const { width, heads, attentionWindow: window, rotaryBase } = this.config;
     const rotary = rotaryTable(0, length, width / heads, rotaryBase);
-    const ids = tf.reshape(tokens, [batch * length]) as tf.Tensor1D;
+    const ids = tf.reshape<tf.Rank.R1>(tokens, [batch * length]);
     let x = embed(ids, weights.embedding);
     weights.layers.forEach((layer, i) => {
       const queries = i === weights.layers.length - 1 ? count : length;

@@ -93,7 +93,7 @@ export function attend(q: tf.Tensor4D, k: tf.Tensor4D, v: tf.Tensor4D, window: n
       gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => attendBack(dy as tf.Tensor4D, saved, blocks),
     };
   });
-  return operation(q, k, v) as tf.Tensor4D;
+  return operation(q, k, v);
 }
 
 function attendBlocks(
@@ -168,7 +168,7 @@ export function splitHeads(projected: tf.Tensor2D, batch: number, heads: number,
 function splitHeadsBack(dq: tf.Tensor, dk: tf.Tensor, dv: tf.Tensor, rotary: RotaryTable): tf.Tensor2D {
   const stacked = tf.concat([rotateBack(tf.concat([dq, dk], 1), rotary), dv], 1); // [B, 3H, T, d]
   const [batch, heads, length, width] = stacked.shape;
-  return tf.reshape(tf.transpose(stacked, [0, 2, 1, 3]), [batch * length, heads * width!]);
+  return tf.reshape(tf.transpose(stacked, [0, 2, 1, 3]), [batch * length, heads * width]);
 }
 
 /** Heads side by side again: [B, H, Q, d] → [B·Q, D]. */
@@ -216,5 +216,5 @@ export function selfAttention(
       },
     };
   });
-  return operation(projected) as tf.Tensor2D;
+  return operation(projected);
 }

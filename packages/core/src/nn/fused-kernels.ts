@@ -12,7 +12,6 @@ export function fusedKernel(
   attributes: Record<string, number>,
 ): tf.Tensor[] | undefined {
   if (!tf.getKernel(name, tf.getBackend())) return undefined;
-  const outputs = tf.engine().runKernel(name, inputs as tf.NamedTensorMap, attributes) as
-    tf.Tensor | tf.Tensor[];
+  const outputs = tf.engine().runKernel<tf.Tensor | tf.Tensor[]>(name, inputs, attributes);
   return Array.isArray(outputs) ? outputs : [outputs];
 }

@@ -145,7 +145,7 @@ export class GradientSteps {
         stats[key] = Math.max(stats[key] ?? -Infinity, maximum.dataSync()[0]);
       const part = result.gradient.dataSync() as Float32Array;
       for (let j = 0; j < gradient.length; j++) gradient[j] += part[j];
-      tf.dispose(result as tf.TensorContainerObject);
+      tf.dispose(result);
     });
     let squares = 0;
     for (let j = 0; j < gradient.length; j++) squares += gradient[j] * gradient[j];

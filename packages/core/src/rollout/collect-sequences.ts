@@ -187,7 +187,7 @@ class ReferenceScorer {
     );
     results.forEach((result, i) => {
       for (const name of ['logProbs', 'logDistribution', 'exactKl'] as const)
-        part(scores[name], starts[i]).set(result[name].dataSync() as Float32Array);
+        part(scores[name], starts[i]).set(result[name].dataSync());
       tf.dispose(result);
     });
     return scores;

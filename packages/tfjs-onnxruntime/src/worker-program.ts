@@ -1,0 +1,59 @@
+/**
+ * What a worker thread runs. It is text and not a function or a file of its own, because a compiler or bundler may rewrite a
+ * function so that it no longer stands alone, and a file would have to be found wherever this package ends up.
+ *
+ * It answers the requests of `workers.ts`. Feeds come in shared memory and are copied, because ONNX Runtime takes none that
+ * is shared; outputs are handed over with their memory.
+ */
+export const WORKER_PROGRAM = `
+'use strict';
+const { createRequire } = require('node:module');
+const { workerData } = require('node:worker_threads');
+const { port, signal, resolveFrom } = workerData;
+const sessions = new Map();
+
+function loadSession({ id, model, ports, outputs, config, shared }) {
+  const loaded = { shared, failure: undefined };
+  sessions.set(id, loaded);
+  try {
+    const load = createRequire(resolveFrom);
+    const { binding, initOrt } = load('onnxruntime-node/dist/binding.js');
+    const { Tensor } = load('onnxruntime-common');
+    initOrt();
+    loaded.session = new binding.InferenceSession();
+    loaded.session.loadModel(model.buffer, model.byteOffset, model.byteLength, config);
+    loaded.own = shared.map((array) => array.slice());
+    loaded.feeds = Object.fromEntries(
+      ports.map(({ type, shape }, i) => ['i' + i, new Tensor(type, loaded.own[i], shape)]),
+    );
+    loaded.fetches = Object.fromEntries(Array.from({ length: outputs }, (_, i) => ['o' + i, null]));
+  } catch (error) {
+    loaded.failure = error.message; // what every run of it answers
+  }
+}
+
+function runSession({ session, shared, own, feeds, fetches, failure }) {
+  if (failure !== undefined) return { error: failure };
+  try {
+    own.forEach((array, i) => array.set(shared[i]));
+    const results = session.run(feeds, fetches, {});
+    return { outputs: Object.keys(fetches).map((name) => results[name].data) };
+  } catch (error) {
+    return { error: error.message };
+  }
+}
+
+port.on('message', (request) => {
+  if (request.kind === 'load') {
+    loadSession(request);
+  } else if (request.kind === 'dispose') {
+    sessions.get(request.id)?.session.dispose();
+    sessions.delete(request.id);
+  } else {
+    const answer = runSession(sessions.get(request.id));
+    port.postMessage(answer, (answer.outputs ?? []).map((array) => array.buffer));
+    Atomics.add(signal, 0, 1);
+    Atomics.notify(signal, 0);
+  }
+});
+`;

@@ -152,6 +152,18 @@ describe.each(backendsUnderTest('cpu', 'onnx'))('on %s', (backend) => {
     },
   );
 
+  test('a batch of nothing but padding is refused', () => {
+    const { steps } = fit();
+    expect(() =>
+      steps.step({
+        rows: { x: row(2), mask: row(0) },
+        scalars: { weight: 1 },
+        mask: Float32Array.of(0),
+        learningRate: 0,
+      }),
+    ).toThrow('fit: there is no real step; the mask is 0 everywhere.');
+  });
+
   test('a number from outside may change from step to step', () => {
     const { steps } = fit();
     const rows = { x: row(2), mask: row(1) };

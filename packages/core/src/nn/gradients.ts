@@ -1,4 +1,4 @@
-import { NumericalError } from '../errors.js';
+import { NumericalError, ShapeError } from '../errors.js';
 import { compile, tf, type CompiledFunction } from '../tf.js';
 import type { Adam } from './adam.js';
 import type { ParameterStore } from './parameters.js';
@@ -70,11 +70,9 @@ type PassResult = { gradient: tf.Tensor1D; loss: tf.Tensor } & Record<'means' | 
 export class GradientSteps {
   private readonly passes = new Map<string, CompiledFunction<tf.Tensor[], PassResult>>();
   private readonly trainable: readonly (readonly [string, tf.Variable])[];
-  private readonly size: number;
 
   constructor(private readonly options: GradientStepsOptions) {
     this.trainable = options.parameters.entries().filter(([, variable]) => variable.trainable);
-    this.size = this.trainable.reduce((sum, [, variable]) => sum + variable.size, 0);
   }
 
   /**
@@ -82,6 +80,7 @@ export class GradientSteps {
    *
    * @returns the statistics, `loss` and `gradNorm` (before clipping) among them, and whether the step was taken
    * @throws {NumericalError} when the loss, a statistic or the gradient is not finite; the parameters are untouched then
+   * @throws {ShapeError} when the mask leaves nothing
    */
   step(inputs: StepInputs): { stats: Record<string, number>; taken: boolean } {
     const { optimizer, maxGradNorm, name } = this.options;
@@ -118,6 +117,8 @@ export class GradientSteps {
     const rowsPerPass = Math.ceil(batch / passes);
     const pass = this.pass(Object.keys(rows), Object.keys(scalars));
     const total = mask ? sum(mask) : batch;
+    if (total === 0)
+      throw new ShapeError(`${this.options.name}: there is no real step; the mask is 0 everywhere.`);
     const shares: number[] = [];
     const results = tf.tidy(() => {
       const calls: tf.Tensor[][] = [];
@@ -136,20 +137,17 @@ export class GradientSteps {
       return calls.length === 1 ? [pass(...calls[0])] : pass.map(calls);
     });
     const stats: Record<string, number> = { loss: 0 };
-    const gradient = new Float32Array(this.size);
+    const gradient = (results[0].gradient.dataSync() as Float32Array).slice();
     results.forEach((result, i) => {
       stats['loss'] += shares[i] * result.loss.dataSync()[0];
       for (const [key, mean] of Object.entries(result.means))
         stats[key] = (stats[key] ?? 0) + shares[i] * mean.dataSync()[0];
       for (const [key, maximum] of Object.entries(result.maxima))
         stats[key] = Math.max(stats[key] ?? -Infinity, maximum.dataSync()[0]);
-      const part = result.gradient.dataSync() as Float32Array;
-      for (let j = 0; j < gradient.length; j++) gradient[j] += part[j];
+      if (i > 0) addTo(gradient, result.gradient.dataSync() as Float32Array);
       tf.dispose(result);
     });
-    let squares = 0;
-    for (let j = 0; j < gradient.length; j++) squares += gradient[j] * gradient[j];
-    stats['gradNorm'] = Math.sqrt(squares);
+    stats['gradNorm'] = Math.sqrt(sumOfSquares(gradient));
     return { stats, gradient: tf.tensor1d(gradient) };
   }
 
@@ -207,6 +205,16 @@ function rowTensor({ data, shape }: RowArray, start: number, end: number): tf.Te
   const width = data.length / shape[0];
   const part = data.subarray(start * width, end * width);
   return tf.tensor(part, [end - start, ...shape.slice(1)], data instanceof Int32Array ? 'int32' : 'float32');
+}
+
+function addTo(total: Float32Array, part: Float32Array): void {
+  for (let i = 0; i < total.length; i++) total[i] += part[i];
+}
+
+function sumOfSquares(numbers: Float32Array): number {
+  let squares = 0;
+  for (let i = 0; i < numbers.length; i++) squares += numbers[i] * numbers[i];
+  return squares;
 }
 
 function sum(numbers: ArrayLike<number>): number {

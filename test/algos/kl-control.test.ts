@@ -82,7 +82,7 @@ describe('in the loss', () => {
   test('the exact KL is that of the whole distributions', () => {
     const policy = model(1);
     const inputs = scored(policy, measured(policy));
-    const [p, q] = [inputs[0].logDistribution, inputs[1]!.logDistribution];
+    const [p, q] = [inputs[0].logDistribution!, inputs[1]!.logDistribution];
     const [first, second] = exactKlOnHost(p.dataSync(), q.dataSync(), V);
     expect(take(control({}).lossTerm(...inputs)!)).toBeAllClose([(first + second) / 2], { atol: 1e-6 });
   });

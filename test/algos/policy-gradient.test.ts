@@ -200,6 +200,7 @@ describe.each([
       parameters: scorer.parameters,
       generate: (request) => sampler.generate(request),
       score: (contexts, actions) => scorer.score(contexts, actions),
+      scoreRows: (rows) => scorer.scoreRows(rows),
     };
     const algorithm = create(name, policy, options, 1);
     const run = new Trainer({ environment, policy, algorithm, batchSize, updates: 1, seed }).run();

@@ -157,7 +157,7 @@ test('the transformer generates, scores and learns as on the cpu backend and lea
       losses,
       weights: model.parameters.save()['embedding'].data,
     };
-    tf.dispose([contexts, actions, { ...scores }]);
+    tf.dispose([contexts, actions, scores.logProbs, scores.logDistribution, scores.values]);
     expect(tf.memory().numTensors).toBe(before);
     steps.dispose();
     optimizer.dispose();

@@ -121,9 +121,14 @@ export class KlControl {
     if (!reference || this.options.placement !== 'loss') return undefined;
     const { estimator } = this.options;
     return tf.tidy(() => {
+      if (estimator === 'exact' && !scores.logDistribution) {
+        throw new ConfigError(
+          'klControl: the exact KL needs a policy that chooses one of a number of actions; use estimator "k2" or "k3".',
+        );
+      }
       const kl =
         estimator === 'exact'
-          ? exactKl(scores.logDistribution, reference.logDistribution)
+          ? exactKl(scores.logDistribution!, reference.logDistribution)
           : sampledKlTensor(estimator, scores.logProbs, reference.logProbs);
       return maskedMean(kl, mask);
     });

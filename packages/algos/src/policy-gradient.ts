@@ -17,7 +17,7 @@ export const policyGradientShape = {
 /** What every algorithm is told about the run that it is part of. */
 export interface RunBudget {
   readonly updates: number;
-  /** Trajectories an update. */
+  /** Rows an update: trajectories of tokens, or steps of a step environment. */
   readonly batchSize: number;
   readonly seed: number;
 }

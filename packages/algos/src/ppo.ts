@@ -13,20 +13,20 @@ import {
   RandomStream,
   clippedSurrogateLoss,
   GradientSteps,
-  entropy,
   generalisedAdvantages,
   maskedMean,
   maskedMoments,
   normaliseAdvantages,
   resolveOptions,
   rewardsToGo,
+  scoredRows,
   tf,
   valueLoss,
   type Algorithm,
   type AlgorithmState,
   type LossParts,
+  type Policy,
   type Rollout,
-  type SequencePolicy,
   type UpdateStats,
 } from '@rollcast/core';
 import { z } from 'zod';
@@ -39,7 +39,7 @@ import {
   unpackState,
   type RunBudget,
 } from './policy-gradient.js';
-import { rolloutRows, rolloutTensors } from './rollout-rows.js';
+import { rolloutRows, rolloutTensors, rowsPerPass } from './rollout-rows.js';
 
 /** Share of the running spread of the returns that is kept at each update. */
 const RETURN_SCALE_DECAY = 0.9;
@@ -56,7 +56,9 @@ export const ppoOptions = z.strictObject({
     .int()
     .min(1)
     .optional()
-    .describe('trajectories a minibatch, a divisor of the batch; half the batch when left out'),
+    .describe(
+      'rows a minibatch (trajectories of tokens, or steps of a step environment), a divisor of the batch; half the batch when left out',
+    ),
   normaliseReturns: z
     .boolean()
     .default(true)
@@ -113,7 +115,7 @@ export class PPO implements Algorithm {
 
   /** @throws {ConfigError} listing every option that is wrong */
   constructor(
-    private readonly policy: SequencePolicy,
+    private readonly policy: Policy,
     options: PPOOptions,
     private readonly budget: RunBudget,
   ) {
@@ -126,7 +128,7 @@ export class PPO implements Algorithm {
         (n) => budget.batchSize % n === 0,
       );
       throw new ConfigError(
-        `ppo.minibatchSize must divide the batch (${budget.batchSize} trajectories); got ${minibatchSize}. Try ${divisors.slice(-3).join(', ')}.`,
+        `ppo.minibatchSize must divide the batch (${budget.batchSize} rows); got ${minibatchSize}. Try ${divisors.slice(-3).join(', ')}.`,
       );
     }
     this.klControl = new KlControl(this.options.klControl, budget.updates * budget.batchSize);
@@ -144,6 +146,7 @@ export class PPO implements Algorithm {
       : estimated.advantages;
     const learningRate = scheduledLearningRate(this.options, this.updatesDone / this.budget.updates);
     const klCoef = this.klControl.coefficient;
+    const { rows } = scoredRows(rollout);
     const totals = new StatMeans();
     let firstRatioDeviation: number | undefined;
     let stoppedEarly = 0;
@@ -151,10 +154,10 @@ export class PPO implements Algorithm {
       const order = new RandomStream(
         this.budget.seed,
         `ppo/minibatches/${this.updatesDone}/${epoch}`,
-      ).permutation(rollout.batchSize);
-      for (let start = 0; start < rollout.batchSize && !stoppedEarly; start += minibatchSize) {
-        const rows = order.subarray(start, start + minibatchSize);
-        const { stats, taken } = this.step(rollout, rows, advantages, estimated.returns, learningRate);
+      ).permutation(rows);
+      for (let start = 0; start < rows && !stoppedEarly; start += minibatchSize) {
+        const chosen = order.subarray(start, start + minibatchSize);
+        const { stats, taken } = this.step(rollout, chosen, advantages, estimated.returns, learningRate);
         firstRatioDeviation ??= stats['ratioDeviation'];
         totals.add(stats, taken);
         if (!taken) stoppedEarly = 1;
@@ -224,7 +227,7 @@ export class PPO implements Algorithm {
       optimizer: this.optimizer,
       maxGradNorm,
       name: this.name,
-      rowsPerPass: this.policy.rowsPerPass?.(rollout.inputs.contextLength + rollout.steps),
+      rowsPerPass: rowsPerPass(this.policy, rollout),
       loss: (rows, scalars) => this.loss(rows, scalars),
     });
     return this.gradientSteps.step({
@@ -242,7 +245,7 @@ export class PPO implements Algorithm {
     const { clipRange, valueClipRange, valueCoef, entropyCoef } = this.options;
     const { advantages, returns } = rows;
     const batch = rolloutTensors(rows);
-    const scores = this.policy.score(batch.contextTokens, batch.actions);
+    const scores = this.policy.scoreRows(rows);
     const policyLoss = clippedSurrogateLoss(
       scores.logProbs,
       batch.oldLogProbs,
@@ -253,7 +256,7 @@ export class PPO implements Algorithm {
     const clip =
       valueClipRange === undefined ? undefined : { oldValues: batch.oldValues, range: valueClipRange };
     const valuesLoss = valueLoss(scores.values, returns, batch.mask, clip);
-    const spread = maskedMean(entropy(scores.logDistribution), batch.mask);
+    const spread = maskedMean(scores.entropy(), batch.mask);
     let loss: tf.Tensor = tf.add(policyLoss, tf.mul(valuesLoss, valueCoef));
     if (entropyCoef > 0) loss = tf.sub(loss, tf.mul(spread, entropyCoef));
     const kl = this.klControl.lossTerm(scores, batch.reference, batch.mask);

@@ -1,4 +1,4 @@
-import { Registry, type Algorithm, type SequencePolicy } from '@rollcast/core';
+import { Registry, type Algorithm, type Policy } from '@rollcast/core';
 import type { z } from 'zod';
 
 import type { RunBudget } from './policy-gradient.js';
@@ -9,7 +9,7 @@ import { Reinforce, reinforceOptions } from './reinforce.js';
 export interface AlgorithmEntry {
   readonly description: string;
   readonly options: z.ZodType;
-  readonly create: (policy: SequencePolicy, options: object, budget: RunBudget) => Algorithm;
+  readonly create: (policy: Policy, options: object, budget: RunBudget) => Algorithm;
 }
 
 /** Adds the algorithms of this package. */

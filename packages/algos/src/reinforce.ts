@@ -11,7 +11,6 @@
 import {
   Adam,
   GradientSteps,
-  entropy,
   maskedMean,
   maskedMoments,
   normaliseAdvantages,
@@ -22,8 +21,8 @@ import {
   type Algorithm,
   type AlgorithmState,
   type LossParts,
+  type Policy,
   type Rollout,
-  type SequencePolicy,
   type UpdateStats,
 } from '@rollcast/core';
 import { z } from 'zod';
@@ -36,7 +35,7 @@ import {
   unpackState,
   type RunBudget,
 } from './policy-gradient.js';
-import { rolloutRows, rolloutTensors } from './rollout-rows.js';
+import { rolloutRows, rolloutTensors, rowsPerPass } from './rollout-rows.js';
 
 export const reinforceOptions = z.strictObject({
   learningRate: z.number().gt(0).default(1e-4).describe('step size of Adam'),
@@ -86,7 +85,7 @@ export class Reinforce implements Algorithm {
 
   /** @throws {ConfigError} listing every option that is wrong */
   constructor(
-    private readonly policy: SequencePolicy,
+    private readonly policy: Policy,
     options: ReinforceOptions,
     private readonly budget: RunBudget,
   ) {
@@ -153,7 +152,7 @@ export class Reinforce implements Algorithm {
       optimizer: this.optimizer,
       maxGradNorm: this.options.maxGradNorm,
       name: this.name,
-      rowsPerPass: this.policy.rowsPerPass?.(rollout.inputs.contextLength + rollout.steps),
+      rowsPerPass: rowsPerPass(this.policy, rollout),
       loss: (rows, scalars) => this.loss(rows, scalars),
     });
     const { stats } = this.gradientSteps.step({
@@ -169,8 +168,8 @@ export class Reinforce implements Algorithm {
     { klCoef }: Readonly<Record<string, tf.Scalar>>,
   ): LossParts {
     const batch = rolloutTensors(rows);
-    const scores = this.policy.score(batch.contextTokens, batch.actions);
-    const spread = maskedMean(entropy(scores.logDistribution), batch.mask);
+    const scores = this.policy.scoreRows(rows);
+    const spread = maskedMean(scores.entropy(), batch.mask);
     const { entropyCoef } = this.options;
     let loss: tf.Tensor = scoreFunctionLoss(scores.logProbs, rows['advantages'], batch.mask);
     if (entropyCoef > 0) loss = tf.sub(loss, tf.mul(spread, entropyCoef));

@@ -1,73 +1,77 @@
-import type { Rollout, RowArray, tf } from '@rollcast/core';
+import { scoredRows, type Rollout, type RowArray, type tf } from '@rollcast/core';
 
 import type { ReferenceTensors } from './kl-control.js';
 
-/** What a loss needs of a rollout, as tensors of some of its rows. B here is the number of these rows. */
+/** What every loss needs of a rollout, as tensors of some of its rows: R rows of S steps. */
 export interface RolloutTensors {
-  /** [B, W] int32 */
-  readonly contextTokens: tf.Tensor2D;
-  /** [B, T] int32 */
-  readonly actions: tf.Tensor2D;
-  /** [B, T] */
+  /** [R, S] */
   readonly oldLogProbs: tf.Tensor2D;
-  /** [B, T] */
+  /** [R, S] */
   readonly oldValues: tf.Tensor2D;
-  /** [B, T] */
+  /** [R, S] */
   readonly mask: tf.Tensor2D;
   readonly reference?: ReferenceTensors;
 }
 
-/** The same rows on the host, by the names that `rolloutTensors` reads. */
+/** The same rows on the host, by the names that `rolloutTensors` and `Policy.scoreRows` read. */
 export interface RolloutRows {
   readonly rows: Record<string, RowArray>;
-  /** [B, T] */
+  /** [R, S] */
   readonly mask: Float32Array;
 }
 
 /**
- * @param rowIndices - which trajectories; all when left out
- * @param extra - further [B', T] arrays of the rollout, by name
+ * Rows of a rollout: trajectories of tokens, or single steps of a step environment.
+ *
+ * @param extra - further [B, T] arrays of the rollout, by name
+ * @param rowIndices - which rows; all when left out
  */
 export function rolloutRows(
   rollout: Rollout,
   extra: Readonly<Record<string, Float32Array>>,
   rowIndices?: ArrayLike<number>,
 ): RolloutRows {
-  const { batchSize, steps, inputs, reference } = rollout;
-  const pick = <A extends Float32Array | Int32Array>(array: A, width: number): A => {
+  const { inputs, reference } = rollout;
+  const { rows: all, stepsPerRow } = scoredRows(rollout);
+  const count = rowIndices?.length ?? all;
+  const pick = <A extends Float32Array | Int32Array>(array: A): A => {
     if (!rowIndices) return array;
+    const width = array.length / all;
     const size = rowIndices.length * width;
     const picked = (array instanceof Int32Array ? new Int32Array(size) : new Float32Array(size)) as A;
     for (let i = 0; i < rowIndices.length; i++)
       picked.set(array.subarray(rowIndices[i] * width, (rowIndices[i] + 1) * width), i * width);
     return picked;
   };
-  const count = rowIndices?.length ?? batchSize;
-  const array = (data: Float32Array | Int32Array, ...shape: number[]): RowArray => ({
-    data: pick(data, data.length / batchSize),
-    shape: [count, ...shape],
-  });
-  const mask = pick(rollout.mask, steps);
-  const rows: Record<string, RowArray> = {
-    contextTokens: array(inputs.contextTokens, inputs.contextLength),
-    actions: array(rollout.actions, steps),
-    oldLogProbs: array(rollout.logProbs, steps),
-    oldValues: array(rollout.values, steps),
-    mask: { data: mask, shape: [count, steps] },
+  /** [R, S], or [R, S, width] where a step has several numbers. */
+  const perStep = (data: Float32Array | Int32Array): RowArray => {
+    const width = data.length / (all * stepsPerRow);
+    return { data: pick(data), shape: [count, stepsPerRow, ...(width > 1 ? [width] : [])] };
   };
-  if (reference) {
-    rows['referenceLogProbs'] = array(reference.logProbs, steps);
-    const vocabulary = reference.logDistribution.length / (batchSize * steps);
-    rows['referenceLogDistribution'] = array(reference.logDistribution, steps, vocabulary);
+  const mask = pick(rollout.mask);
+  const rows: Record<string, RowArray> = {
+    actions: perStep(rollout.actions),
+    oldLogProbs: perStep(rollout.logProbs),
+    oldValues: perStep(rollout.values),
+    mask: { data: mask, shape: [count, stepsPerRow] },
+  };
+  if ('observations' in inputs) {
+    rows['observations'] = { data: pick(inputs.observations), shape: [count, inputs.observationSize] };
+  } else {
+    rows['contextTokens'] = { data: pick(inputs.contextTokens), shape: [count, inputs.contextLength] };
   }
-  for (const [name, data] of Object.entries(extra)) rows[name] = array(data, steps);
+  if (reference) {
+    rows['referenceLogProbs'] = perStep(reference.logProbs);
+    rows['referenceLogDistribution'] = perStep(reference.logDistribution);
+  }
+  for (const [name, data] of Object.entries(extra)) rows[name] = perStep(data);
   return { rows, mask };
 }
 
 /** The rows as a loss sees them. */
 export function rolloutTensors(rows: Readonly<Record<string, tf.Tensor>>): RolloutTensors {
-  const { referenceLogProbs, referenceLogDistribution, ...rest } = rows;
-  const tensors = rest as unknown as RolloutTensors;
+  const { oldLogProbs, oldValues, mask, referenceLogProbs, referenceLogDistribution } = rows;
+  const tensors = { oldLogProbs, oldValues, mask } as RolloutTensors;
   if (!referenceLogProbs) return tensors;
   return {
     ...tensors,
@@ -76,4 +80,13 @@ export function rolloutTensors(rows: Readonly<Record<string, tf.Tensor>>): Rollo
       logDistribution: referenceLogDistribution as tf.Tensor3D,
     },
   };
+}
+
+/** How many rows of a rollout are best scored at a time. */
+export function rowsPerPass(
+  policy: { rowsPerPass?(length: number): number },
+  rollout: Rollout,
+): number | undefined {
+  const { inputs, steps } = rollout;
+  return policy.rowsPerPass?.('contextTokens' in inputs ? inputs.contextLength + steps : 1);
 }

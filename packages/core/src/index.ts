@@ -12,7 +12,16 @@ export {
 } from './errors.js';
 export type { ConfigIssue } from './errors.js';
 export { nearestName, resolveOptions, suggestion } from './options.js';
-export type { GenerateOptions, Generation, PolicyScores, SequencePolicy } from './policy.js';
+export type {
+  Decisions,
+  GenerateOptions,
+  Generation,
+  Policy,
+  PolicyScores,
+  SequencePolicy,
+  SequenceScores,
+  StepPolicy,
+} from './policy.js';
 export { philox4x32, RandomStream } from './random.js';
 export type { RandomState } from './random.js';
 export { Registry } from './registry.js';
@@ -63,7 +72,8 @@ export { applyRotary, rotaryTable, rotationMatrices } from './nn/rotary.js';
 export type { RotaryTable } from './nn/rotary.js';
 export { collectSequences, SequenceCollector } from './rollout/collect-sequences.js';
 export type { CollectOptions, CollectorOptions } from './rollout/collect-sequences.js';
-export type { ReferenceScores, Rollout, SequenceInputs } from './rollout/rollout.js';
+export { scoredRows } from './rollout/rollout.js';
+export type { ObservationInputs, ReferenceScores, Rollout, SequenceInputs } from './rollout/rollout.js';
 export { writeFileAtomically, writeFolderAtomically } from './run/atomic.js';
 export { CheckpointStore } from './run/checkpoints.js';
 export type { Checkpoint, CheckpointStoreOptions } from './run/checkpoints.js';

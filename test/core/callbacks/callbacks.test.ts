@@ -44,6 +44,7 @@ function toyPolicy(calls: { contextTokens: number[]; first: number }[] = []): Se
     vocabularySize: 10,
     parameters: undefined as never,
     score: undefined as never,
+    scoreRows: undefined as never,
     generate: ({ contextTokens, batchSize, horizon, random }) => {
       const tokens = Int32Array.from({ length: batchSize * horizon }, () => random!.integer(10));
       calls.push({ contextTokens: [...contextTokens], first: tokens[0] });

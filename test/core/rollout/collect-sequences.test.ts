@@ -26,7 +26,7 @@ test('a rollout holds what was sampled, rewarded and scored', () => {
   const environment = new RepeatEnvironment();
   const { rollout, batch } = collect(environment);
   expect(rollout.inputs).toEqual({ contextTokens: batch.contextTokens, contextLength: 3 });
-  const { reward, components } = environment.reward(batch, rollout.actions);
+  const { reward, components } = environment.reward(batch, rollout.actions as Int32Array);
   expect(rollout.rewards).toEqual(reward);
   expect(rollout.components).toEqual(components);
   expect([rollout.batchSize, rollout.steps]).toEqual([B, L]);

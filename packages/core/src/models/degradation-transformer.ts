@@ -6,7 +6,8 @@ import { embed, normalise, takeColumns } from '../nn/ops.js';
 import { ParameterStore } from '../nn/parameters.js';
 import { rotaryTable } from '../nn/rotary.js';
 import { resolveOptions } from '../options.js';
-import type { GenerateOptions, Generation, PolicyScores, SequencePolicy } from '../policy.js';
+import { entropy } from '../math/losses.js';
+import type { GenerateOptions, Generation, SequencePolicy, SequenceScores } from '../policy.js';
 import { RandomStream } from '../random.js';
 import { tf } from '../tf.js';
 import { Decoder } from './decoder.js';
@@ -119,7 +120,7 @@ export class DegradationTransformer implements SequencePolicy {
   }
 
   /** {@inheritDoc SequencePolicy.score} @throws {ShapeError} when the two differ in rows */
-  score(contextTokens: tf.Tensor2D, actions: tf.Tensor2D): PolicyScores {
+  score(contextTokens: tf.Tensor2D, actions: tf.Tensor2D): SequenceScores {
     const batch = contextTokens.shape[0];
     const horizon = actions.shape[1];
     if (actions.shape[0] !== batch) {
@@ -127,19 +128,26 @@ export class DegradationTransformer implements SequencePolicy {
         `score needs as many rows of actions as contexts; got ${actions.shape[0]} and ${batch}.`,
       );
     }
-    return tf.tidy(() => {
+    const scores = tf.tidy(() => {
       const weights = transformerWeights(this.parameters, this.config);
       // the prediction of token t is read at position t − 1, so that the last token is not read
       const seen = tf.concat([contextTokens, tf.slice(actions, [0, 0], [batch, horizon - 1])], 1);
       const hidden = this.lastHidden(seen, horizon, weights);
       const { logProbs, values } = predict(hidden, weights, this.config.temperature);
       const rows = tf.reshape<tf.Rank.R1>(actions, [batch * horizon]);
+      const logDistribution = tf.reshape<tf.Rank.R3>(logProbs, [batch, horizon, this.vocabularySize]);
       return {
         logProbs: tf.reshape<tf.Rank.R2>(takeColumns(logProbs, rows), [batch, horizon]),
-        logDistribution: tf.reshape<tf.Rank.R3>(logProbs, [batch, horizon, this.vocabularySize]),
+        logDistribution,
         values: tf.reshape<tf.Rank.R2>(values, [batch, horizon]),
       };
     });
+    return { ...scores, entropy: () => entropy(scores.logDistribution) };
+  }
+
+  /** {@inheritDoc SequencePolicy.scoreRows} */
+  scoreRows({ contextTokens, actions }: Readonly<Record<string, tf.Tensor>>): SequenceScores {
+    return this.score(contextTokens as tf.Tensor2D, actions as tf.Tensor2D);
   }
 
   /** {@inheritDoc SequencePolicy.rowsPerPass} */

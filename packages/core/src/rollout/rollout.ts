@@ -7,8 +7,8 @@ export interface Rollout {
   readonly batchSize: number;
   /** T, steps of each trajectory, padding included. */
   readonly steps: number;
-  /** [B, T] actions taken (token ids). */
-  readonly actions: Int32Array;
+  /** [B, T] token ids, or [B, T, A] actions of a step environment. */
+  readonly actions: Int32Array | Float32Array;
   /** [B, T] log π_old(aₜ|sₜ) at collection, in nats. */
   readonly logProbs: Float32Array;
   /** [B, T] V(sₜ) at collection. */
@@ -26,7 +26,7 @@ export interface Rollout {
   /** [B, T] 1 for real steps, 0 for padding. */
   readonly mask: Float32Array;
   /** What the policy needs to score the actions again. */
-  readonly inputs: SequenceInputs;
+  readonly inputs: SequenceInputs | ObservationInputs;
   /** What the frozen reference policy says about the same actions; absent without a reference. */
   readonly reference?: ReferenceScores;
 }
@@ -35,6 +35,22 @@ export interface Rollout {
 export interface SequenceInputs {
   readonly contextTokens: Int32Array;
   readonly contextLength: number;
+}
+
+/** [B, T, O] observations that the actions answered, row by row. */
+export interface ObservationInputs {
+  readonly observations: Float32Array;
+  readonly observationSize: number;
+}
+
+/**
+ * How the steps of a rollout are scored: a trajectory of tokens is one row of T steps, because its tokens are scored
+ * together; steps of an environment are rows by themselves.
+ */
+export function scoredRows({ batchSize, steps, inputs }: Rollout): { rows: number; stepsPerRow: number } {
+  return 'observations' in inputs
+    ? { rows: batchSize * steps, stepsPerRow: 1 }
+    : { rows: batchSize, stepsPerRow: steps };
 }
 
 export interface ReferenceScores {

@@ -1,5 +1,7 @@
 // 10 000 updates of a small model on the engine: tensors, sessions and resident memory must stay as they are after warm-up.
 // `npm run soak:engine -- [UPDATES]`; the exit code is 1 when they grow.
+import { setImmediate as turn } from 'node:timers/promises';
+
 import { Adam, DegradationTransformer, GradientSteps, RandomStream, selectBackend, tf } from '@rollcast/core';
 import { onnxBackend } from '@rollcast/tfjs-onnxruntime';
 
@@ -44,7 +46,7 @@ for (let update = 0; update < updates; update++) {
     learningRate: 1e-3 / (1 + update),
   });
   // the event loop turns as in a real run, so that memory can be given back
-  if (update % 10 === 0) await new Promise((resolve) => setImmediate(resolve));
+  if (update % 10 === 0) await turn();
   if (update === Math.floor(updates / 10)) warm = counts();
   if (update % Math.ceil(updates / 10) === 0) console.log(`update ${update}:`, JSON.stringify(counts()));
 }

@@ -94,6 +94,11 @@ const cases: [what: string, args: string[], message: RegExp][] = [
   ],
   ['an unknown environment', ['train', '--init', 'x', '--env', 'degradaton'], /Did you mean "degradation"/],
   [
+    'an environment that is no forecast',
+    ['train', '--init', 'x', '--env', 'pendulum-v1'],
+    /fine-tunes a forecast, and "pendulum-v1" is not one\. Use degradation/,
+  ],
+  [
     'an unknown algorithm',
     ['train', '--init', 'x', '--algo', 'pqo'],
     /Unknown algorithm "pqo".*Did you mean "ppo"/,

@@ -1,4 +1,5 @@
 import type { RandomStream } from './random.js';
+import type { Space, SpaceValue } from './spaces.js';
 
 /** Contexts to continue; environments add what their reward needs. */
 export interface SequenceBatch {
@@ -55,4 +56,74 @@ export interface SequenceEnvironment<Batch extends SequenceBatch = SequenceBatch
   reward(batch: Batch, generated: Int32Array): SequenceReward;
   /** The generated continuation of row `index` in the data's own units; an environment without pictures omits it. */
   view?(batch: Batch, index: number, generated: Int32Array): TrajectoryView;
+}
+
+/** Named quantities beside the reward; logged, never learned from. */
+export type Info = Readonly<Record<string, number>>;
+
+/** What one step of an environment gives. */
+export interface StepResult<Observation extends SpaceValue = SpaceValue> {
+  readonly observation: Observation;
+  readonly reward: number;
+  /** The episode has ended: no reward can follow. */
+  readonly terminated: boolean;
+  /** The episode was cut, for example by a time limit: rewards would have followed. */
+  readonly truncated: boolean;
+  readonly info?: Info;
+}
+
+/**
+ * One instance of a step environment: Gymnasium's contract. `vectorise` makes many instances into a batch.
+ *
+ * An episode is a pure function of the seed given to `reset` and of the actions that follow; random numbers come from
+ * `new RandomStream(seed, name)`. That is what makes results independent of the number of instances and threads.
+ */
+export interface Environment<
+  Observation extends SpaceValue = SpaceValue,
+  Action extends SpaceValue = SpaceValue,
+> {
+  readonly name: string;
+  readonly observationSpace: Space;
+  readonly actionSpace: Space;
+  /** Steps after which `vectorise` cuts an episode; without it episodes end by themselves. */
+  readonly maxEpisodeSteps?: number;
+  /** Starts an episode and returns its first observation. */
+  reset(seed: number): Observation;
+  step(action: Action): StepResult<Observation>;
+  /**
+   * The episode in progress as plain JSON, so that a run can continue bit for bit. An environment without `state` and
+   * `restore` is continued by replaying the actions of the episode.
+   */
+  state?(): unknown;
+  restore?(state: unknown): void;
+  /** Frees what the instance holds. */
+  close?(): void;
+}
+
+/**
+ * Where a batch of N instances keeps its numbers, row by row. An environment that reads and writes them in place allocates
+ * nothing in a step.
+ */
+export interface StepBuffers {
+  /** [N, A] */
+  readonly actions: Int32Array | Float32Array;
+  /** [N, O], O = `observationSpace.flatSize`. */
+  readonly observations: Float32Array;
+  /** [N] */
+  readonly rewards: Float64Array;
+  /** [N] 1 where the episode ended in this step. */
+  readonly terminated: Uint8Array;
+  /** [N] 1 where the episode was cut after this step. */
+  readonly truncated: Uint8Array;
+}
+
+/**
+ * The fast path of an environment, optional: row `index` of the buffers instead of result objects. Who calls it has
+ * checked the action and starts an episode before the first step and after each end.
+ */
+export interface InPlaceSteps {
+  /** Starts an episode; writes the observation. */
+  resetInto(seed: number, buffers: StepBuffers, index: number): void;
+  /** Reads the action; writes observation, reward, terminated and truncated. */
+  stepInto(buffers: StepBuffers, index: number): Info | undefined;
 }

@@ -1,5 +1,15 @@
 export type { Algorithm, AlgorithmState, UpdateStats } from './algorithm.js';
-export type { SequenceBatch, SequenceEnvironment, SequenceReward, TrajectoryView } from './environment.js';
+export type {
+  Environment,
+  Info,
+  InPlaceSteps,
+  SequenceBatch,
+  SequenceEnvironment,
+  SequenceReward,
+  StepBuffers,
+  StepResult,
+  TrajectoryView,
+} from './environment.js';
 export {
   CheckpointError,
   ConfigError,
@@ -29,6 +39,17 @@ export { backendDevices, backendNames, backendReports, deviceReports, selectBack
 export type { BackendName, BackendOptions, BackendReport, DeviceName, DeviceReport } from './runtime.js';
 export { compile, tf } from './tf.js';
 export type { CompiledFunction } from './tf.js';
+export {
+  actionArray,
+  box,
+  BoxSpace,
+  discrete,
+  DiscreteSpace,
+  multiDiscrete,
+  MultiDiscreteSpace,
+  spaceFromSpec,
+} from './spaces.js';
+export type { ActionArray, Space, SpaceSpec, SpaceValue } from './spaces.js';
 export { Trainer } from './trainer.js';
 export type { TrainerOptions, TrainResult } from './trainer.js';
 export type { Callback, Metrics, Progress } from './callbacks/callback.js';
@@ -92,3 +113,17 @@ export { crc32c, EventFileWriter, fileVersionRecord, scalarRecord } from './run/
 export { rollcastVersion } from './run/version.js';
 export { fitLine, Tokeniser, tokeniserOptions } from './tokeniser/tokeniser.js';
 export type { ResolvedTokeniserOptions, Scaling, TokeniserOptions } from './tokeniser/tokeniser.js';
+export { ClipActions, RescaleActions } from './vector/box-actions.js';
+export { InPlaceEnvironment } from './vector/in-place.js';
+export type { EnvironmentModule } from './vector/load-environment.js';
+export { NormaliseObservations, normaliseObservationsOptions } from './vector/normalise-observations.js';
+export type { NormaliseObservationsOptions } from './vector/normalise-observations.js';
+export { NormaliseRewards, normaliseRewardsOptions } from './vector/normalise-rewards.js';
+export type { NormaliseRewardsOptions } from './vector/normalise-rewards.js';
+export { RunningMoments } from './vector/running-moments.js';
+export type { MomentsState } from './vector/running-moments.js';
+export { TimeLimit } from './vector/time-limit.js';
+export { vectorise, vectorOptions } from './vector/vectorise.js';
+export type { VectorOptions } from './vector/vectorise.js';
+export type { FinishedEpisode, VectorEnvironment, VectorStep } from './vector/vector-environment.js';
+export { VectorWrapper } from './vector/vector-wrapper.js';

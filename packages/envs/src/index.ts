@@ -1,3 +1,8 @@
+export { Acrobot } from './acrobot.js';
+export { Bandit, banditOptions, banditValues, bestArm, meanReward } from './bandit.js';
+export type { BanditOptions } from './bandit.js';
+export { CartPole, cartPoleOptions } from './cart-pole.js';
+export type { CartPoleOptions } from './cart-pole.js';
 export {
   baselines,
   lastValue,
@@ -62,5 +67,21 @@ export { simulate, simulatorOptions, simulators } from './degradation/simulators
 export type { Simulator, SimulatorName, SimulatorOptions } from './degradation/simulators.js';
 export { saturationShare, windowTokens } from './degradation/teacher-forcing.js';
 export type { ValueTokeniser } from './degradation/tokeniser.js';
+export { GridWorld, gridWorldOptimalReturn, gridWorldOptions, gridWorldValue } from './grid-world.js';
+export type { GridWorldOptions } from './grid-world.js';
+export { MountainCarContinuous, mountainCarContinuousOptions } from './mountain-car-continuous.js';
+export type { MountainCarContinuousOptions } from './mountain-car-continuous.js';
+export { MountainCar, mountainCarOptions } from './mountain-car.js';
+export type { MountainCarOptions } from './mountain-car.js';
+export { Pendulum, pendulumOptions } from './pendulum.js';
+export type { PendulumOptions } from './pendulum.js';
 export { registerEnvironments } from './register.js';
-export type { SequenceEnvironmentEntry, SequenceEnvironmentParts } from './register.js';
+export type {
+  EnvironmentEntry,
+  ForecastEnvironmentEntry,
+  SequenceEnvironmentEntry,
+  SequenceEnvironmentParts,
+  StepEnvironmentEntry,
+} from './register.js';
+export { TokenCopy, tokenCopyOptions, tokenCopyValues } from './token-copy.js';
+export type { TokenCopyOptions } from './token-copy.js';

@@ -7,8 +7,9 @@ import {
   RLDataset,
   saturationShare,
   windowTokens,
+  type EnvironmentEntry,
+  type ForecastEnvironmentEntry,
   type RewardOptions,
-  type SequenceEnvironmentEntry,
 } from '@rollcast/envs';
 
 import { errorOf, ramp, seriesSet, stepTokeniser } from './support.js';
@@ -143,10 +144,10 @@ describe('teacher forcing', () => {
 });
 
 test('the package registers the degradation environment when asked, not when imported', () => {
-  const registry = new Registry<SequenceEnvironmentEntry>('environment');
+  const registry = new Registry<EnvironmentEntry>('environment');
   expect(registry.names()).toEqual([]);
   registerEnvironments(registry);
-  const entry = registry.get('degradation');
+  const entry = registry.get('degradation') as ForecastEnvironmentEntry;
   const environment = entry.create({ dataset, tokeniser: stepTokeniser() }, { credit: 'sequence' });
   expect([environment.name, environment.horizon, environment.vocabularySize]).toEqual(['degradation', 2, 21]);
 });

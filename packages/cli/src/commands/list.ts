@@ -1,6 +1,6 @@
 import { builtInAlgorithms } from '@rollcast/algos';
 import { backendNames } from '@rollcast/core';
-import { quantities, simulators } from '@rollcast/envs';
+import { quantities, simulators, type EnvironmentEntry } from '@rollcast/envs';
 import type { Command } from 'commander';
 
 import { renderTextTable } from '../report/table.js';
@@ -21,12 +21,14 @@ export function addList(program: Command): void {
           .list()
           .map(([name, { description }]) => [name, description]),
       );
-      table(
-        'Environments (--env)',
-        knownEnvironments()
-          .list()
-          .map(([name, { description }]) => [name, description]),
-      );
+      const environments = knownEnvironments().list();
+      const ofKind = (wanted: EnvironmentEntry['kind']): (readonly [string, string])[] =>
+        environments
+          .filter(([, { kind }]) => kind === wanted)
+          .map(([name, { description }]) => [name, description]);
+      table('Forecast environments (--env)', ofKind('forecast'));
+      table('Sequence environments (as a library)', ofKind('sequence'));
+      table('Step environments (as a library)', ofKind('step'));
       table(
         'Reward quantities (--reward)',
         Object.entries(quantities).map(([name, { description }]) => [name, description]),

@@ -10,7 +10,12 @@ import {
   type Callback,
 } from '@rollcast/core';
 import { RLHFLearner, builtInAlgorithms } from '@rollcast/algos';
-import { registerEnvironments, rewardOptions, type SequenceEnvironmentEntry } from '@rollcast/envs';
+import {
+  registerEnvironments,
+  rewardOptions,
+  type EnvironmentEntry,
+  type ForecastEnvironmentEntry,
+} from '@rollcast/envs';
 import { Option, type Command } from 'commander';
 import { z } from 'zod';
 
@@ -69,11 +74,24 @@ interface TrainFlags extends DataFlags, RunFlags, BackendFlags {
   set: string[];
 }
 
-/** The environments that `--env` knows. */
-export function knownEnvironments(): Registry<SequenceEnvironmentEntry> {
-  const registry = new Registry<SequenceEnvironmentEntry>('environment');
+/** The environments that can be named. */
+export function knownEnvironments(): Registry<EnvironmentEntry> {
+  const registry = new Registry<EnvironmentEntry>('environment');
   registerEnvironments(registry);
   return registry;
+}
+
+/** @throws {ConfigError} when the environment is not made from windows of data, which is what this command trains on */
+function forecastEnvironment(name: string): ForecastEnvironmentEntry {
+  const registry = knownEnvironments();
+  const entry = registry.get(name);
+  if (entry.kind !== 'forecast') {
+    const forecasts = registry.list().filter(([, { kind }]) => kind === 'forecast');
+    throw new ConfigError(
+      `--env: rollcast train fine-tunes a forecast, and "${name}" is not one. Use ${forecasts.map(([known]) => known).join(' or ')}; "${name}" can be used as a library.`,
+    );
+  }
+  return entry;
 }
 
 export function addTrain(program: Command): void {
@@ -132,8 +150,7 @@ export function addTrain(program: Command): void {
 
 /** Flags → everything filled in. What they name is opened once here, so that bad input leaves no run folder behind. */
 function resolveTrain(flags: TrainFlags): TrainRunConfig {
-  const environments = knownEnvironments();
-  environments.get(flags.env);
+  forecastEnvironment(flags.env);
   const { options: algorithmSchema } = builtInAlgorithms().get(flags.algo);
   if (!flags.init) {
     throw new ConfigError(
@@ -184,9 +201,10 @@ function resolveTrain(flags: TrainFlags): TrainRunConfig {
   };
   const loaded = readModel(checkpoint);
   const { train } = loadWindows(config.data);
-  environments
-    .get(config.environment)
-    .create({ dataset: train, tokeniser: loaded.tokeniser }, environmentOptions);
+  forecastEnvironment(config.environment).create(
+    { dataset: train, tokeniser: loaded.tokeniser },
+    environmentOptions,
+  );
   const { updates, batchSize, seed } = config;
   builtInAlgorithms()
     .get(config.algorithm)
@@ -246,9 +264,10 @@ export async function runTraining(
       plotEvery,
       checkpointEvery,
     } = config;
-    const environment = knownEnvironments()
-      .get(config.environment)
-      .create({ dataset: train, tokeniser: loaded.tokeniser }, environmentOptions);
+    const environment = forecastEnvironment(config.environment).create(
+      { dataset: train, tokeniser: loaded.tokeniser },
+      environmentOptions,
+    );
     logger.info(
       `${algorithm} from ${checkpoint.path}: ${updates} updates of ${batchSize} trajectories of ${environment.horizon} steps, ${train.length} windows of ${train.units.length} units; maximising ${String(environmentOptions.reward)}`,
     );

@@ -66,12 +66,29 @@ export { fanStatistics, forecastChart } from './charts/forecast-chart.js';
 export type { ForecastChartOptions, ForecastWindow } from './charts/forecast-chart.js';
 export { generalisedAdvantages, maskedMoments, normaliseAdvantages, rewardsToGo } from './math/advantages.js';
 export type { RewardSteps } from './math/advantages.js';
+export {
+  aggregateIntervals,
+  bootstrapIntervals,
+  curveIntervals,
+  improvementInterval,
+  profileIntervals,
+} from './math/bootstrap.js';
+export type { BootstrapOptions, Interval } from './math/bootstrap.js';
 export { AdaptiveKlController, FixedKlController } from './math/kl-controllers.js';
 export type { AdaptiveKlOptions, KlController } from './math/kl-controllers.js';
 export { exactKl, exactKlOnHost, klEstimators, sampledKl, sampledKlTensor } from './math/kl.js';
 export type { KlEstimator, SampledKlEstimator } from './math/kl.js';
 export { clippedSurrogateLoss, entropy, maskedMean, scoreFunctionLoss, valueLoss } from './math/losses.js';
 export { linearSchedule, warmupCosine } from './math/schedules.js';
+export {
+  interquartileMean,
+  meanScore,
+  medianScore,
+  optimalityGap,
+  probabilityOfImprovement,
+  scoreDistribution,
+} from './math/statistics.js';
+export type { Aggregates, TaskScores } from './math/statistics.js';
 export { sampleTokens } from './models/decoder.js';
 export { DegradationTransformer, degradationTransformerOptions } from './models/degradation-transformer.js';
 export type {

@@ -64,6 +64,8 @@ export { errorByHorizonChart } from './charts/error-by-horizon-chart.js';
 export type { ErrorByHorizonOptions } from './charts/error-by-horizon-chart.js';
 export { fanStatistics, forecastChart } from './charts/forecast-chart.js';
 export type { ForecastChartOptions, ForecastWindow } from './charts/forecast-chart.js';
+export { intervalChart } from './charts/interval-chart.js';
+export type { ChartInterval, IntervalChartOptions, IntervalPanel } from './charts/interval-chart.js';
 export { generalisedAdvantages, maskedMoments, normaliseAdvantages, rewardsToGo } from './math/advantages.js';
 export type { RewardSteps } from './math/advantages.js';
 export {

@@ -8,6 +8,7 @@ import {
   errorByHorizonChart,
   fanStatistics,
   forecastChart,
+  intervalChart,
   movingAverage,
   renderPng,
   renderSvg,
@@ -180,4 +181,55 @@ test('an empty chart and a single point are drawn', async () => {
     const chart = curveChart({ title: 'x', panels: [{ yLabel: 'y', series: [{ name: 'a', points }] }] });
     expect(await renderSvg(chart.option, chart)).toContain('</svg>');
   }
+});
+
+test('a band is shaded between its two lines and counts for the axis', () => {
+  const points: [number, number][] = [
+    [1, 5],
+    [2, 6],
+  ];
+  const chart = curveChart({
+    title: 'x',
+    panels: [{ yLabel: 'y', series: [{ name: 'a', points, band: { low: [-3, 4], high: [7, 9] } }] }],
+  });
+  const series = chart.option.series as { data: number[][]; stack?: string; areaStyle?: object }[];
+  // the line, the lower edge, and the height of the band on top of it
+  expect(series.map(({ data }) => data.map(([, y]) => y))).toEqual([
+    [5, 6],
+    [-3, 4],
+    [10, 5],
+  ]);
+  expect(series.map(({ areaStyle }) => areaStyle !== undefined)).toEqual([false, false, true]);
+  expect(series[1].stack).toBe(series[2].stack);
+  const [y] = axes(chart, 'yAxis');
+  expect(y.min).toBeLessThanOrEqual(-3);
+  expect(y.max).toBeGreaterThanOrEqual(9);
+});
+
+test('two bands in one chart are stacked apart', () => {
+  const points: [number, number][] = [[1, 5]];
+  const one = (name: string) => ({ name, points, band: { low: [4], high: [6] } });
+  const chart = curveChart({ title: 'x', panels: [{ yLabel: 'y', series: [one('a'), one('b')] }] });
+  const stacks = (chart.option.series as { stack?: string }[]).flatMap(({ stack }) => stack ?? []);
+  expect(new Set(stacks).size).toBe(2);
+});
+
+test('intervals are drawn a row each, with a line at the reference, and fit on their axes', async () => {
+  const interval = { estimate: 0.5, low: 0.2, high: 0.9 };
+  const chart = intervalChart({
+    title: 'Aggregates',
+    rows: ['ppo', 'reinforce'],
+    panels: [
+      { title: 'IQM', xLabel: 'score', intervals: [interval, { ...interval, high: 1.3 }] },
+      { title: 'P', xLabel: 'P(X > Y)', intervals: [interval, { ...interval, low: null }], reference: 2 },
+    ],
+  });
+  const svg = await renderSvg(chart.option, chart);
+  for (const text of ['Aggregates', 'IQM', 'ppo', 'reinforce', 'score']) expect(svg).toContain(text);
+  const [first, second] = axes(chart, 'xAxis');
+  expect(first.max).toBeGreaterThanOrEqual(1.3);
+  expect(second.max).toBeGreaterThanOrEqual(2); // the reference
+  // four marks, and three bars: one interval has no ends
+  expect(chart.option.series).toHaveLength(7);
+  expect(JSON.parse(JSON.stringify(chart.option))).toEqual(chart.option);
 });

@@ -21,6 +21,8 @@ export interface CurveSeries {
   points: readonly (readonly [x: number, y: number])[];
   /** Draws the points thin, and their moving average over this many points on each side thick. @defaultValue 0 */
   smoothing?: number;
+  /** Shades the space between two lines, one value a point. */
+  band?: { low: readonly number[]; high: readonly number[] };
   color?: string;
   dashed?: boolean;
 }
@@ -63,7 +65,13 @@ export function curveChart(options: CurveChartOptions): Chart {
   const xValues = panels.flatMap(({ series }) => series.flatMap(({ points }) => points.map(([x]) => x)));
   const xRange = horizontalRange(xValues);
   const yRanges = panels.map(({ series }) =>
-    niceRange(series.flatMap(({ points }) => points.map(([, y]) => y))),
+    niceRange(
+      series.flatMap(({ points, band }) => [
+        ...points.map(([, y]) => y),
+        ...(band?.low ?? []),
+        ...(band?.high ?? []),
+      ]),
+    ),
   );
   const labelWidth = Math.max(...yRanges.map(tickLabelWidth), 0);
   const left = MARGIN + TEXT_SIZE + 12 + labelWidth;
@@ -101,7 +109,9 @@ export function curveChart(options: CurveChartOptions): Chart {
         nameGap: labelWidth + 14,
       })),
       series: panels.flatMap(({ series }, index) =>
-        series.flatMap((one) => curveSeries(one, index, one.color ?? colours.get(one.name) ?? PALETTE[0])),
+        series.flatMap((one, i) =>
+          curveSeries(one, index, one.color ?? colours.get(one.name) ?? PALETTE[0], `band-${index}-${i}`),
+        ),
       ),
     },
   };
@@ -116,8 +126,13 @@ function horizontalRange(values: readonly number[]): { min: number; max: number;
   return { min: first <= 0.1 * last && first >= 0 ? 0 : first, max: last, interval: range.interval };
 }
 
-function curveSeries(series: CurveSeries, panel: number, color: string): LineSeriesOption[] {
-  const { name, points, smoothing = 0, dashed = false } = series;
+function curveSeries(
+  series: CurveSeries,
+  panel: number,
+  color: string,
+  bandName: string,
+): LineSeriesOption[] {
+  const { name, points, smoothing = 0, band, dashed = false } = series;
   const type = dashed ? 'dashed' : 'solid';
   const line = (y: readonly number[], lineStyle: object): LineSeriesOption => ({
     type: 'line',
@@ -131,6 +146,17 @@ function curveSeries(series: CurveSeries, panel: number, color: string): LineSer
     lineStyle: { type, ...lineStyle },
   });
   const raw = points.map(([, y]) => y);
-  if (smoothing === 0) return [line(raw, { width: 1.8 })];
-  return [line(movingAverage(raw, smoothing), { width: 2 }), line(raw, { width: 0.8, opacity: 0.4 })];
+  const lines =
+    smoothing === 0
+      ? [line(raw, { width: 1.8 })]
+      : [line(movingAverage(raw, smoothing), { width: 2 }), line(raw, { width: 0.8, opacity: 0.4 })];
+  if (!band) return lines;
+  // the band is the distance between two stacked lines that are not seen
+  const stacked = { stack: bandName, stackStrategy: 'all' as const, z: 1 };
+  const spread = band.high.map((high, i) => high - band.low[i]);
+  return [
+    ...lines,
+    { ...line(band.low, { width: 0 }), ...stacked },
+    { ...line(spread, { width: 0 }), ...stacked, areaStyle: { color, opacity: 0.18 } },
+  ];
 }

@@ -92,7 +92,7 @@ export function aggregateIntervals(
       const all = aggregates(resampled);
       return [all.median, all.interquartileMean, all.mean, all.optimalityGap];
     },
-    { resamples: AGGREGATE_RESAMPLES, ...options },
+    { ...options, resamples: options.resamples ?? AGGREGATE_RESAMPLES },
   );
   return { median, interquartileMean, mean, optimalityGap };
 }

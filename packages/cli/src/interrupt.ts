@@ -8,15 +8,20 @@ export interface Interrupt {
 
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 };
 
-/** Listens for SIGINT and SIGTERM; `onFirst` asks the work to stop after the step in progress. */
-export function listenForInterrupt(onFirst: () => void): Interrupt {
+const AFTER_THIS_STEP = 'stopping after this step and writing a checkpoint';
+
+/**
+ * Listens for SIGINT and SIGTERM.
+ *
+ * @param onFirst - asks the work to stop
+ * @param doing - what happens then, for the message
+ */
+export function listenForInterrupt(onFirst: () => void, doing = AFTER_THIS_STEP): Interrupt {
   let came: Interrupt['signal'];
   const listen = (name: 'SIGINT' | 'SIGTERM') => (): void => {
     if (came) process.exit(EXIT_CODES[name]);
     came = name;
-    console.error(
-      `\n${name}: stopping after this step and writing a checkpoint; press Ctrl-C again to end at once.`,
-    );
+    console.error(`\n${name}: ${doing}; press Ctrl-C again to end at once.`);
     onFirst();
   };
   const listeners = { SIGINT: listen('SIGINT'), SIGTERM: listen('SIGTERM') };

@@ -1,6 +1,7 @@
 import { NumericalError, RollcastError, rollcastVersion } from '@rollcast/core';
 import { Command, CommanderError } from 'commander';
 
+import { addBench } from './commands/bench.js';
 import { addDoctor } from './commands/doctor.js';
 import { addEvaluate } from './commands/evaluate.js';
 import { addList } from './commands/list.js';
@@ -23,6 +24,7 @@ export function buildProgram(): Command {
   addPretrain(program);
   addTrain(program);
   addEvaluate(program);
+  addBench(program);
   addList(program);
   addDoctor(program);
   addQuickstart(program);

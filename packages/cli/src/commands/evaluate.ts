@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 import { ConfigError, resolveOptions, writeFileAtomically, type RunDirectory } from '@rollcast/core';
 import { DegradationEnvironment, RLDataset, dataOptions, type DegradationWindow } from '@rollcast/envs';
@@ -20,7 +20,7 @@ import { progress } from '../progress.js';
 import { drawCharts, evaluationCharts, evaluationTable, verdict } from '../report/evaluation-report.js';
 import { renderReport, type ReportChart } from '../report/html.js';
 import { renderTextTable } from '../report/table.js';
-import { addBackendFlags, startBackend, withLogger, type BackendFlags } from './shared.js';
+import { addBackendFlags, prepareFile, startBackend, withLogger, type BackendFlags } from './shared.js';
 
 /** What to judge, and on what. */
 interface EvaluateRequest extends DataFlags {
@@ -60,20 +60,8 @@ function checkpointChoice(text: string): CheckpointChoice {
   return integer(0)(text);
 }
 
-/** Refuses a place where the JSON could not be written, before minutes of work. */
-function prepareJson(file: string): void {
-  if (existsSync(file) && statSync(file).isDirectory()) {
-    throw new ConfigError(`--json names a file; ${file} is a folder.`);
-  }
-  try {
-    mkdirSync(dirname(file), { recursive: true });
-  } catch (error) {
-    throw new ConfigError(`--json ${file}: its folder cannot be made (${(error as Error).message}).`);
-  }
-}
-
 async function runEvaluate(flags: EvaluateFlags): Promise<void> {
-  if (flags.json) prepareJson(flags.json);
+  if (flags.json) prepareFile('--json', flags.json);
   const { run, result, charts } = await evaluateRun(flags, await startBackend(flags));
   const { evaluation } = result;
   if (flags.json) writeFileAtomically(flags.json, `${JSON.stringify(evaluation, null, 2)}\n`);

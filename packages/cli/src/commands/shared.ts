@@ -1,4 +1,8 @@
+import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+
 import {
+  ConfigError,
   backendDevices,
   backendNames,
   closeLogger,
@@ -49,6 +53,23 @@ export function addRunFlags(command: Command): Command {
 
 export function runMode({ force, resume }: RunFlags): RunMode {
   return resume ? 'resume' : force ? 'force' : 'new';
+}
+
+/** Refuses a folder where a file is to be written. */
+export function refuseFolder(flag: string, file: string): void {
+  if (existsSync(file) && statSync(file).isDirectory()) {
+    throw new ConfigError(`${flag} names a file; ${file} is a folder.`);
+  }
+}
+
+/** Refuses a place where a file could not be written, before minutes of work; makes its folder. */
+export function prepareFile(flag: string, file: string): void {
+  refuseFolder(flag, file);
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+  } catch (error) {
+    throw new ConfigError(`${flag} ${file}: its folder cannot be made (${(error as Error).message}).`);
+  }
 }
 
 /** The logger of a run: short lines on the console, JSON lines in its folder. */

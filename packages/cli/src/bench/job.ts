@@ -1,0 +1,87 @@
+/** What a benchmark consists of: one training a combination of algorithm, environment and seed. */
+import { createHash } from 'node:crypto';
+import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** What the user asked for, checked. */
+export interface BenchPlan {
+  readonly algorithms: readonly string[];
+  readonly environments: readonly string[];
+  /** The first seed; the others follow it. */
+  readonly seed: number;
+  readonly seeds: number;
+  /** Environment steps a run. */
+  readonly steps: number;
+  /** `GROUP.KEY=VALUE`, as given with `--set`. */
+  readonly settings: readonly string[];
+  /** Flags that every training gets, for example `--backend wasm`. */
+  readonly trainFlags: readonly string[];
+}
+
+/** One training. Everything that its result depends on. */
+export interface BenchJob {
+  readonly algorithm: string;
+  readonly environment: string;
+  readonly seed: number;
+  readonly steps: number;
+  readonly settings: readonly string[];
+  readonly trainFlags: readonly string[];
+}
+
+/** All trainings, seed by seed, so that a benchmark that is stopped early has covered every combination alike. */
+export function planJobs(plan: BenchPlan): BenchJob[] {
+  const { algorithms, environments, steps, trainFlags } = plan;
+  return Array.from({ length: plan.seeds }, (_, i) => plan.seed + i).flatMap((seed) =>
+    environments.flatMap((environment) =>
+      algorithms.map((algorithm) => ({
+        algorithm,
+        environment,
+        seed,
+        steps,
+        settings: plan.settings.filter((setting) => concerns(setting, algorithm, algorithms)),
+        trainFlags,
+      })),
+    ),
+  );
+}
+
+/** `ppo.clipRange=0.1` is not for other algorithms, which would refuse it. */
+function concerns(setting: string, algorithm: string, algorithms: readonly string[]): boolean {
+  const group = setting.slice(0, setting.indexOf('.'));
+  return group === algorithm || !algorithms.includes(group);
+}
+
+/** The name of a job's files, different for every job: `ppo-cart-pole-v1-500000-seed-3`. */
+export function jobName({ algorithm, environment, seed, steps, settings, trainFlags }: BenchJob): string {
+  const plain = /^[\w-]+$/.test(environment);
+  const words = basename(environment).replace(/[^\w-]+/g, '-');
+  const more = [...(plain ? [] : [environment]), ...settings, ...trainFlags];
+  const mark = createHash('sha256').update(JSON.stringify(more)).digest('hex').slice(0, 8);
+  return `${algorithm}-${words}-${steps}-seed-${seed}${more.length > 0 ? `-${mark}` : ''}`;
+}
+
+/** A program and its arguments. */
+export interface Command {
+  readonly program: string;
+  readonly args: readonly string[];
+}
+
+/**
+ * The command that carries a job out. It exits with 0 and leaves `result.json` (see `result.ts`) in the folder; while it
+ * runs, it adds lines with the key `step` to `metrics.jsonl` there.
+ */
+export function trainCommand(job: BenchJob, folder: string): Command {
+  const rollcast = fileURLToPath(new URL('../../bin/rollcast.js', import.meta.url));
+  const { algorithm, environment, seed, steps, settings, trainFlags } = job;
+  return {
+    program: process.execPath,
+    args: [
+      rollcast,
+      'train',
+      ...['--env', environment, '--algo', algorithm, '--seed', String(seed), '--steps', String(steps)],
+      ...['--out', folder],
+      ...settings.flatMap((setting) => ['--set', setting]),
+      ...trainFlags,
+    ],
+  };
+}

@@ -1,0 +1,110 @@
+/** What a training leaves behind, and what a benchmark makes of it. */
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { ConfigError, resolveOptions } from '@rollcast/core';
+import { z } from 'zod';
+
+/** `result.json` in the run folder of a training. */
+const trainingResult = z.strictObject({
+  steps: z.int().min(0).describe('environment steps that were taken'),
+  finalReturn: z.number().describe('mean return of the last 100 training episodes'),
+  stepsPerSecond: z.number().min(0).describe('environment steps a second, over the whole run'),
+  curve: z
+    .array(z.strictObject({ step: z.int().min(0), return: z.number() }))
+    .describe('mean return of the last 100 episodes at about 100 points of the run'),
+});
+export type TrainingResult = z.output<typeof trainingResult>;
+export type CurvePoint = TrainingResult['curve'][number];
+
+/** One row of `results.json`. */
+export interface BenchRow {
+  readonly algorithm: string;
+  readonly environment: string;
+  readonly seed: number;
+  /** Environment steps that were taken. */
+  readonly steps: number;
+  /** Mean return of the last 100 training episodes; null of a failed run. */
+  readonly finalReturn: number | null;
+  readonly stepsPerSecond: number | null;
+  /** `finished`, or `failed: ` and the first line of the message. */
+  readonly status: string;
+}
+
+/** A row with what the report needs besides. */
+export interface BenchRun extends BenchRow {
+  /** Wall time of the process, start-up included. */
+  readonly seconds: number;
+  /** Ascending by step; empty of a failed run. */
+  readonly curve: readonly CurvePoint[];
+}
+
+/** A run that finished. */
+export interface FinishedRun extends BenchRun {
+  readonly finalReturn: number;
+  readonly stepsPerSecond: number;
+}
+
+export function isFinished(run: BenchRun): run is FinishedRun {
+  return run.status === 'finished';
+}
+
+/** The keys of the JSON and nothing else. */
+export function benchRow(run: BenchRun): BenchRow {
+  const { algorithm, environment, seed, steps, finalReturn, stepsPerSecond, status } = run;
+  return { algorithm, environment, seed, steps, finalReturn, stepsPerSecond, status };
+}
+
+/**
+ * Reads what a training left.
+ *
+ * @throws {ConfigError} when there is no `result.json`, or it is none
+ */
+export function readTrainingResult(folder: string): TrainingResult {
+  const file = join(folder, 'result.json');
+  if (!existsSync(file)) throw new ConfigError('the training ended without result.json; its log may say why');
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    throw new ConfigError('result.json is damaged: it is not JSON');
+  }
+  return resolveOptions(trainingResult, value, 'result.json');
+}
+
+/** How many bytes of the end of `metrics.jsonl` hold its last line for certain. */
+const LAST_LINES = 16_384;
+
+/** The environment steps that a training has got to, from the last whole line of its `metrics.jsonl`; 0 before the first. */
+export function stepsSoFar(folder: string): number {
+  try {
+    const file = openSync(join(folder, 'metrics.jsonl'), 'r');
+    try {
+      const { size } = fstatSync(file);
+      const tail = Buffer.alloc(Math.min(size, LAST_LINES));
+      readSync(file, tail, 0, tail.length, size - tail.length);
+      const line = tail.toString('utf8').split('\n').at(-2) ?? '{}';
+      const { step } = JSON.parse(line) as { step?: unknown };
+      return typeof step === 'number' && Number.isFinite(step) ? step : 0;
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return 0; // not there yet, or a line that is just being written
+  }
+}
+
+/**
+ * Why a process failed, in one line: the last `error: …` that it printed, or the first line of an exception, or how it
+ * ended.
+ */
+export function failureMessage(log: string, code: number | null, signal: string | null): string {
+  const lines = log.split(/[\r\n]+/).map((line) => line.trim());
+  const told = lines.findLast((line) => line.startsWith('error: '));
+  if (told) return told.slice('error: '.length);
+  const thrown = lines.find((line) => /^(\w*Error\b|FATAL ERROR:)/.test(line));
+  return (
+    thrown ??
+    (signal === null ? `the process ended with exit code ${code}` : `the process was ended by ${signal}`)
+  );
+}

@@ -44,8 +44,14 @@ export interface DistributionOptions {
   readonly squash: boolean;
 }
 
-/** @throws {ConfigError} when actions of a box without bounds are to be squashed */
+/** @throws {ConfigError} when actions are to be squashed that are integers or have no bounds */
 export function distributionKind(space: Space, { squash }: DistributionOptions): DistributionKind {
+  const squashable = space.kind === 'box' && [...space.low, ...space.high].every(Number.isFinite);
+  if (squash && !squashable) {
+    throw new ConfigError(
+      `policy.squash needs actions that are numbers between bounds; an action is ${space.describe()}. Leave squash out.`,
+    );
+  }
   switch (space.kind) {
     case 'discrete':
       return {
@@ -65,13 +71,7 @@ export function distributionKind(space: Space, { squash }: DistributionOptions):
         integers: true,
         of: (logits) => multiCategorical(logits, space.sizes),
       };
-    case 'box': {
-      const bounded = [...space.low, ...space.high].every(Number.isFinite);
-      if (squash && !bounded) {
-        throw new ConfigError(
-          `policy.squash needs bounded actions; an action is ${space.describe()}. Leave squash out.`,
-        );
-      }
+    case 'box':
       return {
         outputs: space.size,
         draws: space.size,
@@ -80,7 +80,6 @@ export function distributionKind(space: Space, { squash }: DistributionOptions):
         integers: false,
         of: (mean, logStd) => diagonalGaussian(mean, logStd!, squash),
       };
-    }
   }
 }
 
@@ -130,7 +129,8 @@ const SQUASH_MARGIN = 1e-6;
  * arXiv:1812.05905); the entropy is that of u, since there is no closed form for a.
  */
 function diagonalGaussian(mean: tf.Tensor2D, logStd: tf.Tensor1D, squash: boolean): ActionDistribution {
-  const bend = (u: tf.Tensor): tf.Tensor => (squash ? tf.tanh(u) : u);
+  // clipped, because a backend's tanh may pass 1 by its last digit
+  const bend = (u: tf.Tensor): tf.Tensor => (squash ? tf.clipByValue(tf.tanh(u), -1, 1) : u);
   return {
     sample: (draws) => bend(tf.add(mean, tf.mul(draws, tf.exp(logStd)))),
     mode: () => bend(tf.clone(mean)),

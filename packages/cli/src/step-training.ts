@@ -11,7 +11,7 @@ import {
   NormaliseObservations,
   NormaliseRewards,
   RescaleActions,
-  RunDirectory,
+  type RunDirectory,
   StepCollector,
   Trainer,
   curveChart,

@@ -51,7 +51,12 @@ export {
 } from './spaces.js';
 export type { ActionArray, Space, SpaceSpec, SpaceValue } from './spaces.js';
 export { Trainer } from './trainer.js';
-export type { TrainerOptions, TrainResult } from './trainer.js';
+export type {
+  CollectorTrainerOptions,
+  SequenceTrainerOptions,
+  TrainerOptions,
+  TrainResult,
+} from './trainer.js';
 export type { Callback, Metrics, Progress } from './callbacks/callback.js';
 export { MetricsCallback } from './callbacks/metrics-callback.js';
 export { RLHFCallback } from './callbacks/rlhf-callback.js';
@@ -97,11 +102,16 @@ export type {
   DegradationTransformerOptions,
   ResolvedDegradationTransformerOptions,
 } from './models/degradation-transformer.js';
+export { MlpPolicy, mlpPolicyOptions } from './models/mlp-policy.js';
+export type { MlpPolicyOptions, ResolvedMlpPolicyOptions } from './models/mlp-policy.js';
 export { smoothEmbedding } from './models/smooth-embedding.js';
 export { Adam } from './nn/adam.js';
 export type { AdamOptions, AdamState } from './nn/adam.js';
 export { attend, attentionMask, selfAttention } from './nn/attention.js';
 export type { SelfAttentionOptions } from './nn/attention.js';
+export { distributionKind } from './nn/distributions.js';
+export type { ActionDistribution, DistributionKind } from './nn/distributions.js';
+export { orthogonal } from './nn/initialise.js';
 export { flat, GradientSteps } from './nn/gradients.js';
 export type { GradientStepsOptions, LossParts, RowArray, StepInputs } from './nn/gradients.js';
 export { embed, foldNorm, linear, logSoftmax, normalise, silu, takeColumns } from './nn/ops.js';
@@ -112,6 +122,9 @@ export { applyRotary, rotaryTable, rotationMatrices } from './nn/rotary.js';
 export type { RotaryTable } from './nn/rotary.js';
 export { collectSequences, SequenceCollector } from './rollout/collect-sequences.js';
 export type { CollectOptions, CollectorOptions } from './rollout/collect-sequences.js';
+export { StepCollector } from './rollout/collect-steps.js';
+export type { StepCollectorOptions } from './rollout/collect-steps.js';
+export type { Collected, RolloutCollector } from './rollout/collector.js';
 export { scoredRows } from './rollout/rollout.js';
 export type { ObservationInputs, ReferenceScores, Rollout, SequenceInputs } from './rollout/rollout.js';
 export { writeFileAtomically, writeFolderAtomically } from './run/atomic.js';

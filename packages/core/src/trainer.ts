@@ -4,23 +4,36 @@ import type { SequenceEnvironment } from './environment.js';
 import { NumericalError } from './errors.js';
 import type { SequencePolicy } from './policy.js';
 import { SequenceCollector } from './rollout/collect-sequences.js';
+import type { RolloutCollector } from './rollout/collector.js';
 import type { Rollout } from './rollout/rollout.js';
 
-export interface TrainerOptions {
-  environment: SequenceEnvironment;
-  policy: SequencePolicy;
-  /** Frozen copy of the policy that the KL is measured against. */
-  referencePolicy?: SequencePolicy;
+/** What every run needs. */
+interface LoopOptions {
   algorithm: Algorithm;
-  /** Trajectories an update. */
-  batchSize: number;
   /** Updates in all, those before a resume included. */
   updates: number;
-  seed: number;
   callbacks?: readonly Callback[];
   /** Updates finished before: where a resumed run goes on. @defaultValue 0 */
   startUpdate?: number;
 }
+
+/** A run on a sequence environment, for which the trainer makes the collector. */
+export interface SequenceTrainerOptions extends LoopOptions {
+  environment: SequenceEnvironment;
+  policy: SequencePolicy;
+  /** Frozen copy of the policy that the KL is measured against. */
+  referencePolicy?: SequencePolicy;
+  /** Trajectories an update. */
+  batchSize: number;
+  seed: number;
+}
+
+/** A run with a collector of one's own, such as a `StepCollector`, which the caller disposes. */
+export interface CollectorTrainerOptions extends LoopOptions {
+  collector: RolloutCollector;
+}
+
+export type TrainerOptions = SequenceTrainerOptions | CollectorTrainerOptions;
 
 export interface TrainResult {
   readonly updates: number;
@@ -43,6 +56,7 @@ export class Trainer {
   private stopRequested = false;
 
   constructor(private readonly options: TrainerOptions) {
+    if ('collector' in options) return;
     const { policy, referencePolicy } = options;
     if (referencePolicy && referencePolicy.parameters === policy.parameters) {
       throw new NumericalError(
@@ -58,6 +72,7 @@ export class Trainer {
 
   /** @throws {NumericalError} when an invariant breaks or a number is not finite */
   async run(): Promise<TrainResult> {
+    if ('collector' in this.options) return this.loop(this.options.collector);
     const collector = new SequenceCollector(this.options);
     try {
       return await this.loop(collector);
@@ -66,7 +81,7 @@ export class Trainer {
     }
   }
 
-  private async loop(collector: SequenceCollector): Promise<TrainResult> {
+  private async loop(collector: RolloutCollector): Promise<TrainResult> {
     const { algorithm, updates, callbacks = [] } = this.options;
     let update = this.options.startUpdate ?? 0;
     let metrics: Metrics = {};
@@ -74,15 +89,16 @@ export class Trainer {
     for (const callback of callbacks) await callback.onTrainingStart?.(progress());
     while (update < updates && !this.stopRequested) {
       const started = performance.now();
-      const { rollout, batch } = collector.collect(update);
+      const { rollout, metrics: collectedMetrics, batch, episodes } = collector.collect(update);
       if (update === 0) checkReference(rollout);
-      for (const callback of callbacks) await callback.onRolloutEnd?.({ ...progress(), rollout, batch });
+      for (const callback of callbacks)
+        await callback.onRolloutEnd?.({ ...progress(), rollout, batch, episodes });
       const collected = performance.now();
       const stats = algorithm.update(rollout);
       checkRatio(stats, update);
       update += 1;
       metrics = {
-        ...rolloutMetrics(rollout),
+        ...collectedMetrics,
         ...Object.fromEntries(
           Object.entries(stats).map(([name, value]) => [`${algorithm.name}/${name}`, value]),
         ),
@@ -119,19 +135,4 @@ function checkRatio(stats: UpdateStats, update: number): void {
       `Update ${update + 1}: the ratio on the first minibatch must be 1; it is off by ${deviation}. Sampler and scorer are different functions: compare their temperature, dropout, mask, positions and context.`,
     );
   }
-}
-
-/** Means over the rollout: the reward as optimised (a sum over steps), every component, the KL with its unit. */
-function rolloutMetrics(rollout: Rollout): Metrics {
-  const { batchSize, rewards, components, reference } = rollout;
-  const sum = (x: Float32Array): number => x.reduce((a, b) => a + b, 0);
-  const metrics: Record<string, number> = { 'reward/mean': sum(rewards) / batchSize };
-  for (const [name, values] of Object.entries(components))
-    metrics[`reward/${name}`] = sum(values) / values.length;
-  if (reference) {
-    const total = sum(reference.exactKl);
-    metrics['kl/exactPerToken'] = total / sum(rollout.mask);
-    metrics['kl/exactPerSequence'] = total / batchSize;
-  }
-  return metrics;
 }

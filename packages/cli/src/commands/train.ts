@@ -15,6 +15,7 @@ import {
   rewardOptions,
   type EnvironmentEntry,
   type ForecastEnvironmentEntry,
+  type StepEnvironmentEntry,
 } from '@rollcast/envs';
 import { Option, type Command } from 'commander';
 import { z } from 'zod';
@@ -31,6 +32,8 @@ import { collect, integer, number, parseSettings } from '../flags.js';
 import { listenForInterrupt } from '../interrupt.js';
 import { checkpointFiles, openRun, readAlgorithmState, readModel, readReference } from '../model-files.js';
 import { progress } from '../progress.js';
+import { presetNames, type PresetName } from '../step-presets.js';
+import { resolveStepRun, runStepTraining, stepRunConfig, type StepRunConfig } from '../step-training.js';
 import {
   addBackendFlags,
   addRunFlags,
@@ -71,6 +74,11 @@ interface TrainFlags extends DataFlags, RunFlags, BackendFlags {
   klTarget?: number;
   plotEvery: number;
   checkpointEvery: number;
+  steps: number;
+  instances?: number;
+  stepsPerRollout?: number;
+  workers: number;
+  preset: PresetName;
   set: string[];
 }
 
@@ -81,26 +89,53 @@ export function knownEnvironments(): Registry<EnvironmentEntry> {
   return registry;
 }
 
-/** @throws {ConfigError} when the environment is not made from windows of data, which is what this command trains on */
+/** @throws {ConfigError} when the environment is not made from windows of data */
 function forecastEnvironment(name: string): ForecastEnvironmentEntry {
+  const entry = knownEnvironments().get(name);
+  if (entry.kind !== 'forecast') throw new ConfigError(`"${name}" is no forecast environment.`);
+  return entry;
+}
+
+/** The environment's entry when it is one of steps. @throws {ConfigError} when this command cannot train on it */
+function stepEnvironment(name: string): StepEnvironmentEntry | undefined {
   const registry = knownEnvironments();
   const entry = registry.get(name);
-  if (entry.kind !== 'forecast') {
-    const forecasts = registry.list().filter(([, { kind }]) => kind === 'forecast');
-    throw new ConfigError(
-      `--env: rollcast train fine-tunes a forecast, and "${name}" is not one. Use ${forecasts.map(([known]) => known).join(' or ')}; "${name}" can be used as a library.`,
-    );
+  if (entry.kind === 'step') return entry;
+  if (entry.kind === 'forecast') return undefined;
+  const trainable = registry.list().filter(([, { kind }]) => kind !== 'sequence');
+  throw new ConfigError(
+    `--env: rollcast train has no model for the token task "${name}"; use it as a library. Known here: ${trainable.map(([known]) => known).join(', ')}.`,
+  );
+}
+
+/** What a step environment has use for; the other flags are for forecasts. */
+const STEP_RUN_FLAGS = [
+  ...['env', 'algo', 'lr', 'seed', 'set', 'checkpointEvery', 'out', 'force', 'resume', 'backend', 'device', 'threads'],
+  ...['steps', 'instances', 'stepsPerRollout', 'workers', 'preset'],
+]; // prettier-ignore
+const STEP_ONLY_FLAGS = STEP_RUN_FLAGS.slice(-5);
+
+/** @throws {ConfigError} naming the first flag that the environment has no use for */
+function refuseFlags(command: Command, environment: string, useless: (name: string) => boolean): void {
+  const wrong = command.options.find(
+    (option) =>
+      useless(option.attributeName()) && command.getOptionValueSource(option.attributeName()) === 'cli',
+  );
+  if (wrong) {
+    const kind = useless('steps') ? 'step environments' : 'forecasts';
+    throw new ConfigError(`${wrong.long} means nothing with --env ${environment}: it is for ${kind}.`);
   }
-  return entry;
 }
 
 export function addTrain(program: Command): void {
   const command = program
     .command('train')
-    .description('Fine-tune a pre-trained model on whole generated trajectories.')
+    .description(
+      'Fine-tune a pre-trained model on whole generated trajectories, or train a small policy on a step environment.',
+    )
     .option('--env <name>', 'environment', 'degradation')
     .option('--init <run>', 'run to start from; its data and split are used unless --data is given')
-    .option('--algo <name>', 'reinforce or ppo', 'reinforce')
+    .option('--algo <name>', 'algorithm; rollcast list shows all', 'reinforce')
     .option('--updates <count>', 'updates in all', integer(1), 200)
     .option('--batch-size <trajectories>', 'trajectories an update', integer(1), 64)
     .option('--lr <rate>', 'learning rate (default: by algorithm)', number({ above: 0 }))
@@ -123,6 +158,23 @@ export function addTrain(program: Command): void {
     .option('--kl-target <nats>', 'KL to hold, in nats a token: the weight then adapts', number({ above: 0 }))
     .option('--plot-every <updates>', 'updates between pictures of forecasts', integer(1), 50)
     .option('--checkpoint-every <updates>', 'updates between checkpoints', integer(1), 50)
+    .option('--steps <count>', 'step environments: steps in all', integer(1), 100_000)
+    .option(
+      '--instances <count>',
+      'step environments: instances stepped together (default: by preset)',
+      integer(1),
+    )
+    .option(
+      '--steps-per-rollout <count>',
+      'step environments: steps of each instance a rollout (default: by preset)',
+      integer(1),
+    )
+    .option('--workers <count>', 'step environments: worker threads, for slow ones', integer(0), 0)
+    .addOption(
+      new Option('--preset <name>', 'step environments: published settings to start from')
+        .choices([...presetNames])
+        .default('cleanrl'),
+    )
     .option(
       '--set <group.key=value>',
       'any option of the algorithm or of env, for example ppo.clipRange=0.1; repeatable',
@@ -134,13 +186,23 @@ export function addTrain(program: Command): void {
     const backend = await startBackend(flags);
     if (flags.resume) {
       const config = resumedConfig(flags, self);
-      await runTraining(
-        RunDirectory.create(flags.out, { kind: 'train', config, mode: 'resume' }),
-        config,
-        backend,
-        true,
+      const run = RunDirectory.create(flags.out, { kind: 'train', config, mode: 'resume' });
+      if ('instances' in config)
+        await runStepTraining(run, config, stepEnvironment(config.environment)!, backend, true);
+      else await runTraining(run, config, backend, true);
+      return;
+    }
+    const steps = stepEnvironment(flags.env);
+    if (steps) {
+      refuseFlags(self, flags.env, (name) => !STEP_RUN_FLAGS.includes(name));
+      const config = await resolveStepRun(
+        { ...flags, algo: self.getOptionValueSource('algo') === 'cli' ? flags.algo : 'ppo' },
+        steps,
       );
+      const run = RunDirectory.create(flags.out, { kind: 'train', config, mode: runMode(flags) });
+      await runStepTraining(run, config, steps, backend, false);
     } else {
+      refuseFlags(self, flags.env, (name) => STEP_ONLY_FLAGS.includes(name));
       const config = resolveTrain(flags);
       const run = RunDirectory.create(flags.out, { kind: 'train', config, mode: runMode(flags) });
       await runTraining(run, config, backend, false);
@@ -214,22 +276,30 @@ function resolveTrain(flags: TrainFlags): TrainRunConfig {
   return config;
 }
 
-/** What the folder says; only the number of updates may be raised. */
-function resumedConfig(flags: TrainFlags, command: Command): TrainRunConfig {
-  const allowed = ['out', 'resume', 'updates', 'backend', 'device', 'threads'];
-  const other = command.options.find(
-    (option) =>
-      command.getOptionValueSource(option.attributeName()) === 'cli' &&
-      !allowed.includes(option.attributeName()),
+/** What the folder says; only the length of the run may be raised, and the number of workers changed. */
+function resumedConfig(flags: TrainFlags, command: Command): TrainRunConfig | StepRunConfig {
+  const { run } = openRun(flags.out);
+  const steps = 'instances' in run.config;
+  const length = steps ? 'steps' : 'updates';
+  const allowed = ['out', 'resume', 'backend', 'device', 'threads', length, ...(steps ? ['workers'] : [])];
+  const given = command.options.filter(
+    (option) => command.getOptionValueSource(option.attributeName()) === 'cli',
   );
+  const other = given.find((option) => !allowed.includes(option.attributeName()));
   if (other) {
     throw new ConfigError(
-      `${other.long} cannot be changed by --resume: a resumed run keeps its configuration. Only --updates, --backend, --device and --threads may be given.`,
+      `${other.long} cannot be changed by --resume: a resumed run keeps its configuration. Only --${length}, --backend, --device and --threads may be given.`,
     );
   }
-  const { run } = openRun(flags.out);
-  const config = resolveOptions(trainRunConfig, run.config, '');
-  return command.getOptionValueSource('updates') === 'cli' ? { ...config, updates: flags.updates } : config;
+  const changed = Object.fromEntries(
+    given
+      .map((option) => option.attributeName())
+      .filter((name) => [length, 'workers'].includes(name))
+      .map((name) => [name, flags[name as 'steps' | 'updates' | 'workers']]),
+  );
+  return steps
+    ? { ...resolveOptions(stepRunConfig, run.config, ''), ...changed }
+    : { ...resolveOptions(trainRunConfig, run.config, ''), ...changed };
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { SequenceBatch } from '../environment.js';
 import type { Rollout } from '../rollout/rollout.js';
 import type { UpdateStats } from '../algorithm.js';
+import type { FinishedEpisode } from '../vector/vector-environment.js';
 
 /** Metrics by name, all finite; `reward/mse`, `kl/exactPerToken`, `time/updateSeconds`. */
 export type Metrics = Readonly<Record<string, number>>;
@@ -19,8 +20,17 @@ export interface Progress {
  */
 export interface Callback {
   onTrainingStart?(progress: Progress): void | Promise<void>;
-  /** After collection, before the update. `batch` is what the environment had sampled. */
-  onRolloutEnd?(event: Progress & { rollout: Rollout; batch: SequenceBatch }): void | Promise<void>;
+  /**
+   * After collection, before the update. `batch` is what a sequence environment had sampled, `episodes` are those of a step
+   * environment that are over.
+   */
+  onRolloutEnd?(
+    event: Progress & {
+      rollout: Rollout;
+      batch?: SequenceBatch;
+      episodes?: readonly FinishedEpisode[];
+    },
+  ): void | Promise<void>;
   /** After the update; `metrics` joins rollout and update statistics. Returning `'stop'` ends the run cleanly. */
   onUpdateEnd?(
     event: Progress & { metrics: Metrics; stats: UpdateStats },

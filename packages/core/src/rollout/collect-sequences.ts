@@ -4,6 +4,7 @@ import { exactKl } from '../math/kl.js';
 import type { Generation, SequencePolicy } from '../policy.js';
 import { RandomStream } from '../random.js';
 import { compile, tf, type CompiledFunction } from '../tf.js';
+import type { Collected, RolloutCollector } from './collector.js';
 import type { ReferenceScores, Rollout } from './rollout.js';
 
 export interface CollectorOptions {
@@ -22,7 +23,7 @@ export interface CollectOptions extends CollectorOptions {
 }
 
 /** One rollout; see `SequenceCollector`, which is faster for many. */
-export function collectSequences(options: CollectOptions): { rollout: Rollout; batch: SequenceBatch } {
+export function collectSequences(options: CollectOptions): Collected & { batch: SequenceBatch } {
   const collector = new SequenceCollector(options);
   try {
     return collector.collect(options.update);
@@ -35,7 +36,7 @@ export function collectSequences(options: CollectOptions): { rollout: Rollout; b
  * Samples contexts, lets the policy continue them, asks the environment for rewards and the reference for its scores.
  * Collecting leaves no tensor behind; `dispose` frees what was compiled, and nothing that it was given.
  */
-export class SequenceCollector {
+export class SequenceCollector implements RolloutCollector {
   private readonly reference: ReferenceScorer | undefined;
 
   constructor(private readonly options: CollectorOptions) {
@@ -48,7 +49,7 @@ export class SequenceCollector {
    * @throws {EnvironmentError} when the contexts do not fit the policy, or a reward or component is of the wrong size or
    *   not finite
    */
-  collect(update: number): { rollout: Rollout; batch: SequenceBatch } {
+  collect(update: number): Collected & { batch: SequenceBatch } {
     const { environment, policy, batchSize, seed } = this.options;
     const { horizon, contextLength } = environment;
     const batch = environment.sample(batchSize, new RandomStream(seed, `rollout/contexts/${update}`));
@@ -87,7 +88,7 @@ export class SequenceCollector {
       inputs: { contextTokens: batch.contextTokens, contextLength },
       ...(this.reference && { reference: this.reference.score(batch, generation, horizon) }),
     };
-    return { rollout, batch };
+    return { rollout, batch, metrics: rolloutMetrics(rollout) };
   }
 
   dispose(): void {
@@ -196,4 +197,19 @@ class ReferenceScorer {
   dispose(): void {
     this.pass.dispose();
   }
+}
+
+/** Means over the rollout: the reward as optimised (a sum over steps), every component, the KL with its unit. */
+function rolloutMetrics(rollout: Rollout): Record<string, number> {
+  const { batchSize, rewards, components, reference } = rollout;
+  const sum = (x: Float32Array): number => x.reduce((a, b) => a + b, 0);
+  const metrics: Record<string, number> = { 'reward/mean': sum(rewards) / batchSize };
+  for (const [name, values] of Object.entries(components))
+    metrics[`reward/${name}`] = sum(values) / values.length;
+  if (reference) {
+    const total = sum(reference.exactKl);
+    metrics['kl/exactPerToken'] = total / sum(rollout.mask);
+    metrics['kl/exactPerSequence'] = total / batchSize;
+  }
+  return metrics;
 }

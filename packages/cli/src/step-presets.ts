@@ -1,0 +1,105 @@
+/** Settings of step environments that are published with results, as starting points by flag. */
+import { ConfigError, suggestion } from '@rollcast/core';
+
+/** How rollouts are made, and options by group. */
+export interface StepPreset {
+  readonly instances: number;
+  readonly stepsPerRollout: number;
+  readonly normaliseObservations?: boolean;
+  readonly normaliseRewards?: boolean;
+  readonly policy?: Readonly<Record<string, unknown>>;
+  /** Options of algorithms, by their names; an algorithm that is not listed keeps its own defaults. */
+  readonly algorithms: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+}
+
+/** Shared by every policy-gradient method on steps, where rewards are discounted and there is no reference. */
+const common = { gamma: 0.99, klControl: { coefficient: 0 } };
+
+/** CleanRL's ppo.py (github.com/vwxyzjn/cleanrl), the same for every environment. */
+const cleanrl: StepPreset = {
+  instances: 4,
+  stepsPerRollout: 128,
+  algorithms: {
+    ppo: {
+      ...common,
+      learningRate: 2.5e-4,
+      gaeLambda: 0.95,
+      updateEpochs: 4,
+      minibatchSize: 128,
+      clipRange: 0.2,
+      valueClipRange: 0.2,
+      valueCoef: 0.5,
+      entropyCoef: 0.01,
+      maxGradNorm: 0.5,
+      normaliseReturns: false,
+    },
+    a2c: { ...common, learningRate: 7e-4, entropyCoef: 0.01 },
+    reinforce: { ...common, learningRate: 1e-3, baseline: 'value' },
+  },
+};
+
+const zooPpo = {
+  ...common,
+  learningRate: 3e-4,
+  learningRateDecay: false,
+  gaeLambda: 0.95,
+  updateEpochs: 10,
+  minibatchSize: 64,
+  clipRange: 0.2,
+  valueCoef: 0.5,
+  entropyCoef: 0,
+  maxGradNorm: 0.5,
+  normaliseReturns: false,
+};
+
+/** The tuned settings of rl-baselines3-zoo (github.com/DLR-RM/rl-baselines3-zoo, hyperparams/ppo.yml), by environment. */
+const zoo: Readonly<Record<string, StepPreset>> = {
+  'cart-pole-v1': {
+    instances: 8,
+    stepsPerRollout: 32,
+    algorithms: {
+      ppo: {
+        ...zooPpo,
+        learningRate: 1e-3,
+        learningRateDecay: true,
+        gamma: 0.98,
+        gaeLambda: 0.8,
+        updateEpochs: 20,
+        minibatchSize: 256,
+      },
+    },
+  },
+  'acrobot-v1': {
+    instances: 16,
+    stepsPerRollout: 256,
+    normaliseObservations: true,
+    normaliseRewards: true,
+    algorithms: { ppo: { ...zooPpo, gaeLambda: 0.94, updateEpochs: 4 } },
+  },
+  'mountain-car-v0': {
+    instances: 16,
+    stepsPerRollout: 16,
+    normaliseObservations: true,
+    normaliseRewards: true,
+    algorithms: { ppo: { ...zooPpo, gaeLambda: 0.98, updateEpochs: 4 } },
+  },
+  'pendulum-v1': {
+    instances: 4,
+    stepsPerRollout: 1024,
+    algorithms: { ppo: { ...zooPpo, learningRate: 1e-3, gamma: 0.9 } },
+  },
+};
+
+export const presetNames = ['cleanrl', 'zoo'] as const;
+export type PresetName = (typeof presetNames)[number];
+
+/** @throws {ConfigError} when the preset has nothing for the environment */
+export function stepPreset(name: PresetName, environment: string): StepPreset {
+  if (name === 'cleanrl') return cleanrl;
+  const found = zoo[environment];
+  if (found) return found;
+  const known = Object.keys(zoo);
+  throw new ConfigError(
+    `--preset zoo has no settings for "${environment}"; it has them for ${known.join(', ')}.${suggestion(environment, known)} Use --preset cleanrl.`,
+  );
+}

@@ -1,0 +1,122 @@
+import { beforeAll, expect, test } from '@jest/globals';
+
+import {
+  MlpPolicy,
+  StepCollector,
+  box,
+  discrete,
+  vectorise,
+  type Environment,
+  type VectorEnvironment,
+} from '@rollcast/core';
+
+import { useBackend } from '../../support/backends.js';
+import { expectNoTensorLeft } from '../../support/tensors.js';
+
+beforeAll(() => useBackend('cpu'));
+
+/** Counts its steps; ends at `end`; the observation is the count, the reward the count times ten. */
+class Counter implements Environment {
+  readonly name = 'counter';
+  readonly observationSpace = box(0, 1000, [1]);
+  readonly actionSpace = discrete(2);
+  private count = 0;
+
+  constructor(private readonly end: number) {}
+
+  reset(): number[] {
+    this.count = 0;
+    return [0];
+  }
+
+  step(): { observation: number[]; reward: number; terminated: boolean; truncated: boolean } {
+    this.count += 1;
+    return {
+      observation: [this.count],
+      reward: 10 * this.count,
+      terminated: this.count === this.end,
+      truncated: false,
+    };
+  }
+
+  state(): number {
+    return this.count;
+  }
+
+  restore(state: unknown): void {
+    this.count = state as number;
+  }
+}
+
+async function collectorOf(end: number, steps: number, maxEpisodeSteps?: number) {
+  const environment: VectorEnvironment = await vectorise(() => new Counter(end), {
+    count: 2,
+    maxEpisodeSteps,
+  });
+  const policy = new MlpPolicy(1, environment.actionSpace, { hidden: [4] }, 1);
+  const collector = new StepCollector({ environment, policy, stepsPerRollout: steps, seed: 1 });
+  return { environment, policy, collector };
+}
+
+test('a rollout holds what was seen, done and earned, instance by instance', async () => {
+  const { collector, policy } = await collectorOf(3, 4);
+  const { rollout, episodes } = expectNoTensorLeft(() => collector.collect(0));
+  expect([rollout.batchSize, rollout.steps]).toEqual([2, 4]);
+  // three steps to the end, and the first of the next episode
+  expect(Array.from((rollout.inputs as { observations: Float32Array }).observations)).toEqual([
+    0, 1, 2, 0, 0, 1, 2, 0,
+  ]);
+  expect(Array.from(rollout.rewards)).toEqual([10, 20, 30, 10, 10, 20, 30, 10]);
+  expect(Array.from(rollout.terminated)).toEqual([0, 0, 1, 0, 0, 0, 1, 0]);
+  // the rollout ends within an episode: it is cut there, and bootstraps from the value of what follows
+  expect(Array.from(rollout.truncated)).toEqual([0, 0, 0, 1, 0, 0, 0, 1]);
+  const [following] = policy.valuesOf(Float32Array.of(1));
+  expect(rollout.bootstrapValues).toBeAllClose([0, 0, 0, following, 0, 0, 0, following]);
+  expect(rollout.values).toBeAllClose(policy.valuesOf(Float32Array.of(0, 1, 2, 0, 0, 1, 2, 0)));
+  expect(episodes!.map((episode) => [episode.instance, episode.return, episode.length])).toEqual([
+    [0, 60, 3],
+    [1, 60, 3],
+  ]);
+});
+
+test('an end bootstraps from nothing, a time limit from the last observation of its own episode', async () => {
+  const { collector, policy } = await collectorOf(100, 4, 2);
+  const { rollout } = collector.collect(0);
+  expect(Array.from(rollout.truncated).slice(0, 4)).toEqual([0, 1, 0, 1]);
+  expect(Array.from(rollout.terminated)).toEqual(new Array(8).fill(0));
+  // cut after the observation 2, not the 0 of the next episode
+  const [last] = policy.valuesOf(Float32Array.of(2));
+  expect(rollout.bootstrapValues).toBeAllClose([0, last, 0, last, 0, last, 0, last]);
+});
+
+test('episodes go on from rollout to rollout, and their returns are remembered', async () => {
+  const { collector } = await collectorOf(6, 4);
+  expect(collector.collect(0).metrics).toEqual({ 'time/steps': 8 });
+  const { rollout, metrics } = collector.collect(1);
+  expect(Array.from(rollout.rewards).slice(0, 4)).toEqual([50, 60, 10, 20]);
+  // 10 + … + 60
+  expect(metrics).toEqual({
+    'time/steps': 16,
+    'episode/return': 210,
+    'episode/length': 6,
+    'episode/returnOfLast100': 210,
+  });
+});
+
+test('restored from its state it collects what it would have collected', async () => {
+  const first = await collectorOf(6, 4);
+  first.collector.collect(0);
+  const state = JSON.parse(JSON.stringify(first.collector.state())) as unknown;
+  const second = await collectorOf(6, 4);
+  second.collector.restore(state);
+  expect(second.collector.collect(1)).toEqual(first.collector.collect(1));
+  expect(second.collector.stepsDone).toBe(16);
+});
+
+test('a policy whose actions do not fit is refused with what an action is', async () => {
+  const environment = await vectorise(() => new Counter(3), { count: 1 });
+  const policy = new MlpPolicy(1, box(-1, 1, [2]), {}, 1);
+  expect(() => new StepCollector({ environment, policy, stepsPerRollout: 4, seed: 1 })).toThrow(
+    'The policy\'s actions have 2 numbers; an action of "counter" is an integer from 0 to 1.',
+  );
+});

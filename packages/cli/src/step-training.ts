@@ -287,7 +287,7 @@ export interface StepRunFlags {
   set: string[];
 }
 
-const collectOptions = z.strictObject({
+export const collectOptions = z.strictObject({
   normaliseObservations: z.boolean().default(false).describe('by running mean and variance, clipped at ±10'),
   normaliseRewards: z.boolean().default(false).describe('by the running spread of the discounted return'),
 });

@@ -28,10 +28,21 @@ const wrong: [what: string, args: string[], message: RegExp][] = [
     ['--algos', 'ppo', '--envs', 'degradation'],
     /for a benchmark\. Known: /,
   ],
+  ['a token task', ['--algos', 'ppo', '--envs', 'token-copy-v1'], /for a benchmark\. Known: /],
   [
-    'a path that is not there',
-    ['--algos', 'ppo', '--envs', './gone.ts'],
-    /--envs \.\/gone\.ts: no such file/,
+    'an option that one of the environments has not',
+    ['--algos', 'ppo', '--envs', 'grid-world-v1,acrobot-v1', '--set', 'env.size=4'],
+    /env\.size: unknown option/,
+  ],
+  [
+    'an unknown option of the policy',
+    ['--algos', 'ppo', '--envs', 'cart-pole-v1', '--set', 'policy.hiden=4'],
+    /policy\.hiden: unknown option/,
+  ],
+  [
+    'a preset that has nothing for an environment',
+    ['--algos', 'ppo', '--envs', 'bandit-v1', '--preset', 'zoo'],
+    /--preset zoo has no settings for "bandit-v1"/,
   ],
   ['a name given twice', ['--algos', 'ppo,ppo', '--envs', 'cart-pole-v1'], /--algos names "ppo" twice/],
   ['an empty name', ['--algos', 'ppo,', '--envs', 'cart-pole-v1'], /separated by commas, without gaps/],
@@ -55,7 +66,7 @@ const wrong: [what: string, args: string[], message: RegExp][] = [
   [
     'a setting of an algorithm that is not run',
     ['--algos', 'ppo', '--envs', 'cart-pole-v1', '--set', 'reinforce.gamma=1'],
-    /there is no group "reinforce" here\. Groups: ppo, env/,
+    /there is no group "reinforce" here\. Groups: ppo, env, policy, collect/,
   ],
   [
     'a folder where a file is to be written',
@@ -130,6 +141,7 @@ async function bench(
         steps: 100,
         jobs: 2,
         out,
+        preset: 'cleanrl',
         set: [],
         backend: 'auto',
         speedSeconds: 1,
@@ -201,4 +213,23 @@ describe('a benchmark', () => {
     const { exitCode } = await bench(out, { command: fakeTraining(out, () => 'throws') });
     expect(exitCode).toBe(1);
   });
+});
+
+// the trainings are the built program, which `npm test` brings up to date
+test('real trainings finish, and a setting that cannot work is a row', async () => {
+  const out = join(temporaryFolder(), 'bench');
+  const flags = ['--algos', 'ppo', '--envs', 'bandit-v1,cart-pole-v1', '--seeds', '1', '--out', out];
+  const { code, out: text } = await rollcast('bench', ...flags, '--steps', '1024', '--backend', 'cpu');
+  expect(code).toBe(0);
+  expect(text).toMatch(/bandit-v1 +ppo +1 +0/);
+  const rows = JSON.parse(readFileSync(join(out, 'results.json'), 'utf8')) as Record<string, unknown>[];
+  expect(rows.map(({ environment, steps, status }) => [environment, steps, status])).toEqual([
+    ['bandit-v1', 1024, 'finished'],
+    ['cart-pole-v1', 1024, 'finished'],
+  ]);
+  expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain('Sample efficiency');
+
+  const short = await rollcast('bench', ...flags, '--steps', '1', '--set', 'ppo.minibatchSize=7');
+  expect(short.code).toBe(1);
+  expect(short.out).toMatch(/failed: .*minibatchSize/);
 });

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import type { BenchJob, Command } from '../../../packages/cli/src/bench/job.js';
 
 /** How a fake training behaves. */
-export type Behaviour = 'well' | 'fails' | 'throws' | 'garbage' | 'no result' | 'wrong result' | 'hangs';
+export type Behaviour =
+  'well' | 'fails' | 'throws' | 'garbage' | 'no result' | 'wrong result' | 'no episode' | 'hangs';
 
 /** Called as `node FILE BEHAVIOUR ALGORITHM ENVIRONMENT SEED STEPS OUT`. */
 const SCRIPT = `
@@ -13,7 +14,7 @@ import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 const [behaviour, algorithm, environment, seed, steps, out] = process.argv.slice(2);
 mkdirSync(out, { recursive: true });
 appendFileSync(out + '/../started.txt', algorithm + ' ' + environment + ' ' + seed + '\\n');
-appendFileSync(out + '/metrics.jsonl', '{"update":1,"step":' + Number(steps) / 2 + '}\\n{"update":2,"st');
+appendFileSync(out + '/metrics.jsonl', '{"update":1,"time/steps":' + Number(steps) / 2 + '}\\n{"update":2,"ti');
 const finalReturn = 100 * Number(seed) + (algorithm === 'ppo' ? 50 : 0);
 const result = {
   steps: Number(steps),
@@ -24,7 +25,8 @@ const result = {
 const write = (text) => writeFileSync(out + '/result.json', text);
 if (behaviour === 'well') write(JSON.stringify(result));
 if (behaviour === 'garbage') write('{"steps": 10, "final');
-if (behaviour === 'wrong result') write(JSON.stringify({ ...result, finalReturn: null }));
+if (behaviour === 'wrong result') write(JSON.stringify({ ...result, finalReturn: 'high' }));
+if (behaviour === 'no episode') write(JSON.stringify({ ...result, finalReturn: null, curve: [] }));
 if (behaviour === 'throws') throw new TypeError('x is not a function');
 if (behaviour === 'fails') {
   console.error('training: 3/9 updates');

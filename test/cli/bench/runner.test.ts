@@ -87,6 +87,7 @@ describe('runs', () => {
     ['garbage', 'failed: result.json is damaged: it is not JSON'],
     ['no result', 'failed: the training ended without result.json; its log may say why'],
     ['wrong result', 'failed: result.json.finalReturn'],
+    ['no episode', 'failed: no episode ended in 1000 steps; train for more with --steps'],
   ])('a training that %p is a row, not the end', async (behaviour, status) => {
     const out = temporaryFolder();
     const command = fakeTraining(out, ({ algorithm }) => (algorithm === 'ppo' ? behaviour : 'well'));
@@ -207,9 +208,12 @@ describe('what a training left', () => {
   test('the steps so far are those of the last whole line', () => {
     const folder = temporaryFolder();
     expect(stepsSoFar(folder)).toBe(0);
-    writeFileSync(join(folder, 'metrics.jsonl'), '{"update":1,"step":128}\n{"update":2,"step":256}\n{"upd');
+    writeFileSync(
+      join(folder, 'metrics.jsonl'),
+      '{"update":1,"time/steps":128}\n{"update":2,"time/steps":256}\n{"upd',
+    );
     expect(stepsSoFar(folder)).toBe(256);
-    writeFileSync(join(folder, 'metrics.jsonl'), `${'{"step":7}\n'.repeat(5000)}{"step":9}\n`);
+    writeFileSync(join(folder, 'metrics.jsonl'), `${'{"time/steps":7}\n'.repeat(5000)}{"time/steps":9}\n`);
     expect(stepsSoFar(folder)).toBe(9);
     writeFileSync(join(folder, 'metrics.jsonl'), 'not json\n');
     expect(stepsSoFar(folder)).toBe(0);

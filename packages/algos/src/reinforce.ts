@@ -9,33 +9,24 @@
  * - the loss is a mean over steps, so that the learning rate does not depend on the batch.
  */
 import {
-  Adam,
-  GradientSteps,
-  maskedMean,
   maskedMoments,
   normaliseAdvantages,
   resolveOptions,
   rewardsToGo,
   scoreFunctionLoss,
-  tf,
-  type Algorithm,
-  type AlgorithmState,
   type LossParts,
   type Policy,
   type Rollout,
-  type UpdateStats,
 } from '@rollcast/core';
 import { z } from 'zod';
 
-import { KlControl } from './kl-control.js';
 import {
-  packState,
+  PolicyGradient,
   policyGradientShape,
-  scheduledLearningRate,
-  unpackState,
   type RunBudget,
+  type ScoredRows,
+  type SingleStepStats,
 } from './policy-gradient.js';
-import { rolloutRows, rolloutTensors, rowsPerPass } from './rollout-rows.js';
 
 export const reinforceOptions = z.strictObject({
   learningRate: z.number().gt(0).default(1e-4).describe('step size of Adam'),
@@ -54,130 +45,54 @@ export const reinforceOptions = z.strictObject({
 export type ReinforceOptions = z.input<typeof reinforceOptions>;
 export type ResolvedReinforceOptions = z.output<typeof reinforceOptions>;
 
-/** What one update reports. */
-export interface ReinforceUpdateStats extends UpdateStats {
-  /** −mean(log π · Â) + β · KL − c · entropy. */
-  loss: number;
-  /** Mean entropy of the steps, in nats. */
-  entropy: number;
-  /** Global norm of the gradient before clipping. */
-  gradNorm: number;
-  /** Largest |ρ − 1| between sampler and scorer; rounding only. */
-  firstRatioDeviation: number;
+/** What one update reports, beside the parts that all algorithms of one step share. */
+export interface ReinforceUpdateStats extends SingleStepStats {
   /** Mean reward-to-go, KL penalty included where it is charged in the reward. */
   returnMean: number;
   /** Share of the variance of the returns that the baseline explains. */
   explainedVariance: number;
-  /** β as used in this update. */
-  klCoef: number;
-  learningRate: number;
 }
 
-export class Reinforce implements Algorithm {
-  readonly name = 'reinforce';
-  readonly options: ResolvedReinforceOptions;
-  private readonly optimizer: Adam;
-  private gradientSteps: GradientSteps | undefined;
-  private readonly klControl: KlControl;
+const reinforceState = z.object({ baseline: z.array(z.number()).nullable() });
+
+export class Reinforce extends PolicyGradient<ResolvedReinforceOptions, z.output<typeof reinforceState>> {
+  protected readonly ownStateSchema = reinforceState;
   /** [T], the moving average of the reward-to-go at each step; undefined before the first rollout. */
   private baseline: Float32Array | undefined;
-  private updatesDone = 0;
 
   /** @throws {ConfigError} listing every option that is wrong */
-  constructor(
-    private readonly policy: Policy,
-    options: ReinforceOptions,
-    private readonly budget: RunBudget,
-  ) {
-    this.options = resolveOptions(reinforceOptions, options, 'reinforce');
-    this.klControl = new KlControl(this.options.klControl, budget.updates * budget.batchSize);
-    this.optimizer = new Adam(policy.parameters, { epsilon: this.options.adamEpsilon });
+  constructor(policy: Policy, options: ReinforceOptions, budget: RunBudget) {
+    super('reinforce', policy, resolveOptions(reinforceOptions, options, 'reinforce'), budget);
   }
 
   /** One gradient step from one rollout. */
   update(rollout: Rollout): ReinforceUpdateStats {
-    const returns = rewardsToGo(
-      { ...rollout, rewards: this.klControl.penalisedRewards(rollout) },
-      this.options.gamma,
-    );
+    const returns = rewardsToGo(this.penalised(rollout), this.options.gamma);
     const averages = meanPerStep(returns, rollout);
     const baseline =
       this.options.baseline === 'none' ? new Float32Array(rollout.steps) : (this.baseline ?? averages);
     const raw = returns.map((value, i) => value - baseline[i % rollout.steps]);
     const advantages = this.options.normaliseAdvantages ? normaliseAdvantages(raw, rollout.mask) : raw;
-    const learningRate = scheduledLearningRate(this.options, this.updatesDone / this.budget.updates);
-    const klCoef = this.klControl.coefficient;
-    const stats = this.step(rollout, advantages, learningRate);
-    this.klControl.follow(rollout);
+    const stats = this.singleStep(rollout, { advantages });
     this.followBaseline(averages);
-    this.updatesDone += 1;
     const spread = maskedMoments(returns, rollout.mask);
     return {
       ...stats,
       returnMean: spread.mean,
       explainedVariance: spread.std > 0 ? 1 - (maskedMoments(raw, rollout.mask).std / spread.std) ** 2 : 0,
-      klCoef,
-      learningRate,
     };
   }
 
-  state(): AlgorithmState {
-    return packState(this.optimizer, {
-      algorithm: this.name,
-      updatesDone: this.updatesDone,
-      klCoef: this.klControl.coefficient,
-      baseline: this.baseline ? Array.from(this.baseline) : null,
-    });
+  protected surrogate({ scores, rows, mask }: ScoredRows): LossParts {
+    return { loss: scoreFunctionLoss(scores.logProbs, rows['advantages'], mask) };
   }
 
-  restore(state: AlgorithmState): void {
-    const values = unpackState(this.optimizer, state, reinforceState, 'REINFORCE');
-    this.updatesDone = values.updatesDone;
-    this.klControl.controller.restore(values.klCoef);
-    this.baseline = values.baseline ? Float32Array.from(values.baseline) : undefined;
+  protected ownState(): z.output<typeof reinforceState> {
+    return { baseline: this.baseline ? Array.from(this.baseline) : null };
   }
 
-  dispose(): void {
-    this.gradientSteps?.dispose();
-    this.optimizer.dispose();
-  }
-
-  private step(
-    rollout: Rollout,
-    advantages: Float32Array,
-    learningRate: number,
-  ): { loss: number; entropy: number; gradNorm: number; firstRatioDeviation: number } {
-    this.gradientSteps ??= new GradientSteps({
-      parameters: this.policy.parameters,
-      optimizer: this.optimizer,
-      maxGradNorm: this.options.maxGradNorm,
-      name: this.name,
-      rowsPerPass: rowsPerPass(this.policy, rollout),
-      loss: (rows, scalars) => this.loss(rows, scalars),
-    });
-    const { stats } = this.gradientSteps.step({
-      ...rolloutRows(rollout, { advantages }),
-      scalars: { klCoef: this.klControl.coefficient },
-      learningRate,
-    });
-    return stats as { loss: number; entropy: number; gradNorm: number; firstRatioDeviation: number };
-  }
-
-  private loss(
-    rows: Readonly<Record<string, tf.Tensor>>,
-    { klCoef }: Readonly<Record<string, tf.Scalar>>,
-  ): LossParts {
-    const batch = rolloutTensors(rows);
-    const scores = this.policy.scoreRows(rows);
-    const spread = maskedMean(scores.entropy(), batch.mask);
-    const { entropyCoef } = this.options;
-    let loss: tf.Tensor = scoreFunctionLoss(scores.logProbs, rows['advantages'], batch.mask);
-    if (entropyCoef > 0) loss = tf.sub(loss, tf.mul(spread, entropyCoef));
-    const kl = this.klControl.lossTerm(scores, batch.reference, batch.mask);
-    if (kl) loss = tf.add(loss, tf.mul(kl, klCoef));
-    const ratio = tf.exp(tf.sub(scores.logProbs, batch.oldLogProbs));
-    const firstRatioDeviation = tf.max<tf.Scalar>(tf.mul(tf.abs(tf.sub(ratio, 1)), batch.mask));
-    return { loss: loss as tf.Scalar, means: { entropy: spread }, maxima: { firstRatioDeviation } };
+  protected restoreOwn({ baseline }: z.output<typeof reinforceState>): void {
+    this.baseline = baseline ? Float32Array.from(baseline) : undefined;
   }
 
   private followBaseline(averages: Float32Array): void {
@@ -186,13 +101,6 @@ export class Reinforce implements Algorithm {
     this.baseline = old.map((value, t) => baselineDecay * value + (1 - baselineDecay) * averages[t]);
   }
 }
-
-const reinforceState = z.object({
-  algorithm: z.literal('reinforce'),
-  updatesDone: z.int().min(0),
-  klCoef: z.number().min(0),
-  baseline: z.array(z.number()).nullable(),
-});
 
 /** Mean over the trajectories of each step: [B, T] → [T]. */
 export function meanPerStep(values: Float32Array, { batchSize, steps, mask }: Rollout): Float32Array {

@@ -1,0 +1,52 @@
+/** What the algorithms with a value head share. */
+import { maskedMoments, rewardsToGo, type Rollout } from '@rollcast/core';
+import { z } from 'zod';
+
+/** The options that such algorithms share, spread into each one's schema. */
+export const valueShape = {
+  valueCoef: z.number().min(0).default(0.5).describe('weight of the value loss'),
+  normaliseReturns: z
+    .boolean()
+    .default(true)
+    .describe(
+      'divide rewards by a running spread of the returns, so that the value head sees numbers near 1',
+    ),
+};
+
+/** Share of the running spread of the returns that is kept at each update. */
+const DECAY = 0.9;
+
+/**
+ * Rewards in units of a running spread of the returns, so that a value head sees numbers near 1 and the unit of the rewards
+ * does not matter. Values are in these units too.
+ */
+export class ReturnScale {
+  /** Running standard deviation of the returns; undefined before the first rollout. */
+  spread: number | undefined;
+
+  /** What one unit of a value is worth in rewards. */
+  get unit(): number {
+    return this.spread ?? 1;
+  }
+
+  /** The rollout with its rewards divided by the spread, which follows this rollout first. */
+  apply(rollout: Rollout, gamma: number): Rollout {
+    const { std } = maskedMoments(rewardsToGo(rollout, gamma), rollout.mask);
+    if (std > 0) this.spread = this.spread === undefined ? std : DECAY * this.spread + (1 - DECAY) * std;
+    return { ...rollout, rewards: rollout.rewards.map((reward) => reward / this.unit) };
+  }
+}
+
+/** 1 − Var(R − b) / Var(R), the share of the variance of the returns that a baseline explains; 0 when they do not vary. */
+export function explainedVariance(
+  returns: Float32Array,
+  baseline: ArrayLike<number>,
+  mask: Float32Array,
+): number {
+  const total = maskedMoments(returns, mask).std;
+  const rest = maskedMoments(
+    returns.map((r, i) => r - baseline[i]),
+    mask,
+  ).std;
+  return total > 0 ? 1 - (rest / total) ** 2 : 0;
+}

@@ -31,7 +31,9 @@ export class ReturnScale {
 
   /** The rollout with its rewards divided by the spread, which follows this rollout first. */
   apply(rollout: Rollout, gamma: number): Rollout {
-    const { std } = maskedMoments(rewardsToGo(rollout, gamma), rollout.mask);
+    // the value after a cut is in units; the returns are not
+    const bootstrapValues = rollout.bootstrapValues.map((value) => value * this.unit);
+    const { std } = maskedMoments(rewardsToGo({ ...rollout, bootstrapValues }, gamma), rollout.mask);
     if (std > 0) this.spread = this.spread === undefined ? std : DECAY * this.spread + (1 - DECAY) * std;
     return { ...rollout, rewards: rollout.rewards.map((reward) => reward / this.unit) };
   }

@@ -88,9 +88,7 @@ test('targetKl ends an update that strays, and says so', () => {
 
 test('a minibatch that does not divide the batch is refused with those that do', () => {
   const create = () => new PPO(model(), { minibatchSize: 48 }, { ...budget, batchSize: 64 });
-  expect(create).toThrow(
-    'ppo.minibatchSize must divide the batch (64 rows); got 48. Try 16, 32, 64.',
-  );
+  expect(create).toThrow('ppo.minibatchSize must divide the batch (64 rows); got 48. Try 16, 32, 64.');
   expect(create).toThrow(ConfigError);
 });
 

@@ -96,6 +96,13 @@ export function minibatchEpochs(
   };
 }
 
+/** Whether a step may be taken: the KL to the old policy is within 1.5 × the target, or there is none. */
+export function withinTarget(
+  targetKl: number | undefined,
+): (stats: Readonly<Record<string, number>>) => boolean {
+  return ({ approxKl }) => targetKl === undefined || approxKl <= 1.5 * targetKl;
+}
+
 /**
  * How far the policy has moved from the old one over some rows: the k3 estimate of the KL and the share of ratios beyond ε.
  *

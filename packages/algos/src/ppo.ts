@@ -2,16 +2,25 @@
  * Proximal policy optimisation (Schulman et al. 2017, arXiv:1707.06347) with generalised advantages and a value head.
  *
  * Choices between variants:
- * - advantages are standardised over the rollout, not over each minibatch, so that small minibatches do not rescale them;
+ * - advantages are standardised over the rollout, not over each minibatch, so that small minibatches do not rescale them
+ *   (`normaliseAdvantages: 'minibatch'` does that);
  * - `targetKl` compares the k3 estimate of the KL to the *old* policy with 1.5 × the target before each step, per
  *   minibatch, and ends the update there (as Stable-Baselines3 does);
+ * - `form: 'kl-penalty'` is the paper's section 4: no clip, but a KL to the old policy in the loss whose coefficient is halved
+ *   or doubled after each update. The KL that decides is measured over the whole rollout once the epochs are over;
  * - minibatches are whole trajectories, so that each is one pass of the transformer.
  */
 import {
+  ConfigError,
+  DoublingKlController,
   clippedSurrogateLoss,
+  dualClippedSurrogateLoss,
   generalisedAdvantages,
+  klPenalisedSurrogateLoss,
+  linearSchedule,
   normaliseAdvantages,
   resolveOptions,
+  scoredRows,
   tf,
   valueLoss,
   type LossParts,
@@ -26,16 +35,52 @@ import {
   minibatchEpochs,
   minibatchShape,
   rowsPerMinibatch,
+  withinTarget,
   type MinibatchStats,
 } from './minibatches.js';
-import { PolicyGradient, policyGradientShape, type RunBudget, type ScoredRows } from './policy-gradient.js';
-import { ReturnScale, explainedVariance, valueShape } from './values.js';
+import {
+  PolicyGradient,
+  policyGradientShape,
+  type RunBudget,
+  type ScoredRows,
+  type StepChoices,
+} from './policy-gradient.js';
+import { ReturnScale, explainedVariance, returnScaleState, valueShape } from './values.js';
 
 export const ppoOptions = z.strictObject({
   learningRate: z.number().gt(0).default(5e-5).describe('step size of Adam'),
   ...policyGradientShape,
+  normaliseAdvantages: z
+    .union([z.boolean(), z.enum(['rollout', 'minibatch', 'off'])])
+    .default(true)
+    .describe('standardise the advantages: of each rollout (true), of each minibatch, or not at all'),
   gaeLambda: z.number().min(0).max(1).default(0.95).describe('λ of generalised advantage estimation'),
   clipRange: z.number().gt(0).lt(1).default(0.2).describe('ε of the clipped ratio, Schulman et al. 2017'),
+  clipRangeDecay: z.boolean().default(false).describe('let ε fall linearly to 0 over the run'),
+  dualClip: z
+    .number()
+    .gt(1, 'expected a bound > 1, such as 3, or leave it out')
+    .optional()
+    .describe(
+      'bounds the loss at this × the advantage where that is negative, Ye et al. 2020; off when left out',
+    ),
+  form: z
+    .enum(['clip', 'kl-penalty'])
+    .default('clip')
+    .describe(
+      'what keeps the policy near the old one: a clipped ratio, or a KL to the old policy in the loss',
+    ),
+  trustRegion: z
+    .strictObject({
+      target: z
+        .number()
+        .gt(0, 'expected a KL > 0 in nats a token, such as 0.01')
+        .default(0.01)
+        .describe('KL to the old policy to hold, in nats a token'),
+      coefficient: z.number().gt(0).default(1).describe('its weight at the start'),
+    })
+    .prefault({})
+    .describe('of the form kl-penalty'),
   valueClipRange: z.number().gt(0).optional().describe('clips the move of the value too; off when left out'),
   ...valueShape,
   ...minibatchShape,
@@ -55,74 +100,152 @@ export interface PPOUpdateStats extends UpdateStats, MinibatchStats {
   explainedVariance: number;
   /** β as used in this update. */
   klCoef: number;
+  /** ε as used in this update. */
+  clipRange: number;
+  /** Weight of the KL to the old policy as used in this update; 0 in the clipped form. */
+  trustRegionCoef: number;
+  /** KL to the old policy once the update is over, over the whole rollout; 0 in the clipped form, which does not measure it. */
+  trustRegionKl: number;
   learningRate: number;
 }
 
-const ppoState = z.object({ returnScale: z.number().gt(0).nullable() });
+const ppoState = returnScaleState.extend({
+  // absent in states of before there was a penalty form
+  trustRegionCoef: z.number().gt(0).optional(),
+});
 
 export class PPO extends PolicyGradient<ResolvedPPOOptions, z.output<typeof ppoState>> {
   protected readonly ownStateSchema = ppoState;
   private readonly minibatchSize: number;
   private readonly returnScale = new ReturnScale();
+  /** Of the penalty form. */
+  private readonly trustRegion: DoublingKlController | undefined;
 
   /** @throws {ConfigError} listing every option that is wrong */
   constructor(policy: Policy, options: PPOOptions, budget: RunBudget) {
     const resolved = resolveOptions(ppoOptions, options, 'ppo');
+    const { form, dualClip, clipRangeDecay, trustRegion } = resolved;
+    if (form === 'kl-penalty' && (dualClip !== undefined || clipRangeDecay)) {
+      throw new ConfigError(
+        `ppo.form "kl-penalty" has no clip, so ${clipRangeDecay ? 'clipRangeDecay' : 'dualClip'} means nothing in it; leave that out, or use form "clip".`,
+      );
+    }
     const minibatchSize = rowsPerMinibatch('ppo', resolved.minibatchSize, budget);
     super('ppo', policy, resolved, budget);
     this.minibatchSize = minibatchSize;
+    if (form === 'kl-penalty')
+      this.trustRegion = new DoublingKlController({
+        target: trustRegion.target,
+        initial: trustRegion.coefficient,
+      });
   }
 
   /** Several epochs of minibatch steps from one rollout. */
   update(rollout: Rollout): PPOUpdateStats {
-    const { gamma, gaeLambda, updateEpochs, targetKl } = this.options;
+    const { gamma, gaeLambda, updateEpochs, targetKl, normaliseReturns } = this.options;
     const penalised = this.penalised(rollout);
-    const scaled = this.options.normaliseReturns ? this.returnScale.apply(penalised, gamma) : penalised;
+    const scaled = normaliseReturns ? this.returnScale.apply(penalised, gamma) : penalised;
     const estimated = generalisedAdvantages(scaled, rollout.values, gamma, gaeLambda);
-    const advantages = this.options.normaliseAdvantages
-      ? normaliseAdvantages(estimated.advantages, rollout.mask)
-      : estimated.advantages;
-    const { klCoefficient: klCoef, learningRate, minibatchSize } = this;
+    const { returns } = estimated;
+    const advantagesOf = this.normalised(rollout, estimated.advantages);
+    const { klCoefficient: klCoef, clipRange, learningRate, minibatchSize } = this;
+    const scalars = {
+      ...(this.options.clipRangeDecay && { clipRange }),
+      ...(this.trustRegion && { trustRegionCoef: this.trustRegion.coefficient }),
+    };
     const stream = { seed: this.budget.seed, name: `ppo/minibatches/${this.updatesDone}` };
+    const step = (rowIndices: Int32Array, accept: NonNullable<StepChoices['accept']>) =>
+      this.step(rollout, { advantages: advantagesOf(rowIndices), returns }, { rowIndices, scalars, accept });
     const stats = minibatchEpochs(rollout, { updateEpochs, minibatchSize }, stream, (rowIndices) =>
-      this.step(
-        rollout,
-        { advantages, returns: estimated.returns },
-        { rowIndices, accept: ({ approxKl }) => targetKl === undefined || approxKl <= 1.5 * targetKl },
-      ),
+      step(rowIndices, withinTarget(targetKl)),
     );
+    const trustRegionCoef = this.trustRegion?.coefficient ?? 0;
+    const trustRegionKl = this.trustRegion
+      ? minibatchEpochs(rollout, { updateEpochs: 1, minibatchSize }, stream, (rowIndices) => ({
+          ...step(rowIndices, () => false), // looks, takes no step
+          taken: true,
+        })).approxKl
+      : 0;
+    this.trustRegion?.update(trustRegionKl);
     this.finish(rollout);
     return {
       ...(stats as MinibatchStats & Record<'loss' | 'policyLoss' | 'valueLoss' | 'entropy', number>),
-      explainedVariance: explainedVariance(estimated.returns, rollout.values, rollout.mask),
+      explainedVariance: explainedVariance(returns, rollout.values, rollout.mask),
       klCoef,
+      clipRange,
+      trustRegionCoef,
+      trustRegionKl,
       learningRate,
     };
   }
 
   protected surrogate(batch: ScoredRows): LossParts {
-    const { clipRange, valueClipRange, valueCoef } = this.options;
-    const { scores, rows, mask, oldLogProbs, oldValues } = batch;
-    const policyLoss = clippedSurrogateLoss(
-      scores.logProbs,
-      oldLogProbs,
-      rows['advantages'],
-      mask,
-      clipRange,
-    );
+    const { valueClipRange, valueCoef } = this.options;
+    const { scores, rows, scalars, mask, oldValues } = batch;
+    const policyLoss = this.policyLoss(batch);
     const clip = valueClipRange === undefined ? undefined : { oldValues, range: valueClipRange };
     const valuesLoss = valueLoss(scores.values, rows['returns'], mask, clip);
     return {
       loss: tf.add(policyLoss, tf.mul(valuesLoss, valueCoef)),
-      means: { policyLoss, valueLoss: valuesLoss, ...distanceFromOld(batch, clipRange) },
+      means: {
+        policyLoss,
+        valueLoss: valuesLoss,
+        ...distanceFromOld(batch, scalars['clipRange'] ?? this.options.clipRange),
+      },
     };
   }
 
   protected ownState(): z.output<typeof ppoState> {
-    return { returnScale: this.returnScale.spread ?? null };
+    return {
+      ...this.returnScale.state(),
+      ...(this.trustRegion && { trustRegionCoef: this.trustRegion.coefficient }),
+    };
   }
 
-  protected restoreOwn({ returnScale }: z.output<typeof ppoState>): void {
-    this.returnScale.spread = returnScale ?? undefined;
+  protected restoreOwn(own: z.output<typeof ppoState>): void {
+    this.returnScale.restore(own);
+    if (own.trustRegionCoef !== undefined) this.trustRegion?.restore(own.trustRegionCoef);
+  }
+
+  /** ε for the update in progress. */
+  private get clipRange(): number {
+    const { clipRange, clipRangeDecay } = this.options;
+    return clipRangeDecay ? linearSchedule(clipRange, 0, this.progress) : clipRange;
+  }
+
+  /** The advantages that a minibatch of given rows learns from, [B, T]. */
+  private normalised(
+    rollout: Rollout,
+    advantages: Float32Array,
+  ): (rowIndices: ArrayLike<number>) => Float32Array {
+    const { normaliseAdvantages: over } = this.options;
+    if (over === false || over === 'off') return () => advantages;
+    if (over !== 'minibatch') {
+      const normal = normaliseAdvantages(advantages, rollout.mask);
+      return () => normal;
+    }
+    const { stepsPerRow } = scoredRows(rollout);
+    return (rowIndices) => {
+      const chosen = new Float32Array(rollout.mask.length);
+      for (let i = 0; i < rowIndices.length; i++) {
+        const [start, end] = [rowIndices[i] * stepsPerRow, (rowIndices[i] + 1) * stepsPerRow];
+        chosen.set(rollout.mask.subarray(start, end), start);
+      }
+      return normaliseAdvantages(advantages, chosen);
+    };
+  }
+
+  private policyLoss({ scores, oldLogProbs, rows, scalars, mask }: ScoredRows): tf.Scalar {
+    const { form, dualClip } = this.options;
+    const { advantages } = rows;
+    const { logProbs } = scores;
+    if (form === 'kl-penalty') {
+      const coefficient = scalars['trustRegionCoef'];
+      return klPenalisedSurrogateLoss(logProbs, oldLogProbs, advantages, mask, coefficient);
+    }
+    const clipRange = scalars['clipRange'] ?? this.options.clipRange;
+    return dualClip === undefined
+      ? clippedSurrogateLoss(logProbs, oldLogProbs, advantages, mask, clipRange)
+      : dualClippedSurrogateLoss(logProbs, oldLogProbs, advantages, mask, clipRange, dualClip);
   }
 }

@@ -16,13 +16,16 @@ export const valueShape = {
 /** Share of the running spread of the returns that is kept at each update. */
 const DECAY = 0.9;
 
+/** What is saved of a `ReturnScale`. */
+export const returnScaleState = z.object({ returnScale: z.number().gt(0).nullable() });
+
 /**
  * Rewards in units of a running spread of the returns, so that a value head sees numbers near 1 and the unit of the rewards
  * does not matter. Values are in these units too.
  */
 export class ReturnScale {
   /** Running standard deviation of the returns; undefined before the first rollout. */
-  spread: number | undefined;
+  private spread: number | undefined;
 
   /** What one unit of a value is worth in rewards. */
   get unit(): number {
@@ -37,6 +40,14 @@ export class ReturnScale {
     if (std > 0) this.spread = this.spread === undefined ? std : DECAY * this.spread + (1 - DECAY) * std;
     return { ...rollout, rewards: rollout.rewards.map((reward) => reward / this.unit) };
   }
+
+  state(): z.output<typeof returnScaleState> {
+    return { returnScale: this.spread ?? null };
+  }
+
+  restore({ returnScale }: z.output<typeof returnScaleState>): void {
+    this.spread = returnScale ?? undefined;
+  }
 }
 
 /** 1 − Var(R − b) / Var(R), the share of the variance of the returns that a baseline explains; 0 when they do not vary. */
@@ -45,10 +56,15 @@ export function explainedVariance(
   baseline: ArrayLike<number>,
   mask: Float32Array,
 ): number {
-  const total = maskedMoments(returns, mask).std;
-  const rest = maskedMoments(
+  return varianceExplained(
+    returns,
     returns.map((r, i) => r - baseline[i]),
     mask,
-  ).std;
-  return total > 0 ? 1 - (rest / total) ** 2 : 0;
+  );
+}
+
+/** The same from what the baseline left over, R − b. */
+export function varianceExplained(returns: Float32Array, rest: Float32Array, mask: Float32Array): number {
+  const { std } = maskedMoments(returns, mask);
+  return std > 0 ? 1 - (maskedMoments(rest, mask).std / std) ** 2 : 0;
 }

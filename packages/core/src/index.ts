@@ -69,13 +69,30 @@ export { errorByHorizonChart } from './charts/error-by-horizon-chart.js';
 export type { ErrorByHorizonOptions } from './charts/error-by-horizon-chart.js';
 export { fanStatistics, forecastChart } from './charts/forecast-chart.js';
 export type { ForecastChartOptions, ForecastWindow } from './charts/forecast-chart.js';
-export { generalisedAdvantages, maskedMoments, normaliseAdvantages, rewardsToGo } from './math/advantages.js';
+export {
+  generalisedAdvantages,
+  maskedMoments,
+  normaliseAdvantages,
+  nStepAdvantages,
+  rewardsToGo,
+  wholeReturns,
+} from './math/advantages.js';
 export type { RewardSteps } from './math/advantages.js';
-export { AdaptiveKlController, FixedKlController } from './math/kl-controllers.js';
+export { groupNormalisedAdvantages, leaveOneOutAdvantages } from './math/group-advantages.js';
+export type { GroupedReturns } from './math/group-advantages.js';
+export { AdaptiveKlController, DoublingKlController, FixedKlController } from './math/kl-controllers.js';
 export type { AdaptiveKlOptions, KlController } from './math/kl-controllers.js';
 export { exactKl, exactKlOnHost, klEstimators, sampledKl, sampledKlTensor } from './math/kl.js';
 export type { KlEstimator, SampledKlEstimator } from './math/kl.js';
-export { clippedSurrogateLoss, entropy, maskedMean, scoreFunctionLoss, valueLoss } from './math/losses.js';
+export {
+  clippedSurrogateLoss,
+  dualClippedSurrogateLoss,
+  entropy,
+  klPenalisedSurrogateLoss,
+  maskedMean,
+  scoreFunctionLoss,
+  valueLoss,
+} from './math/losses.js';
 export { linearSchedule, warmupCosine } from './math/schedules.js';
 export { sampleTokens } from './models/decoder.js';
 export { DegradationTransformer, degradationTransformerOptions } from './models/degradation-transformer.js';

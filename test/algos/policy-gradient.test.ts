@@ -1,4 +1,4 @@
-/** What REINFORCE and PPO have in common: they learn, repeat, resume, and leave the reference and the memory alone. */
+/** What all algorithms have in common on sequences: they learn, repeat, resume, and leave the reference and the memory alone. */
 import { beforeAll, describe, expect, test } from '@jest/globals';
 
 import {
@@ -11,6 +11,7 @@ import {
   type AlgorithmState,
   type Metrics,
   type NamedArray,
+  type Rollout,
   type SequencePolicy,
 } from '@rollcast/core';
 import { builtInAlgorithms } from '@rollcast/algos';
@@ -90,10 +91,28 @@ const outcome = ({ policy, algorithm, metrics }: Run) => ({
 
 const fast = { learningRate: 0.01, klControl: { coefficient: 0.01 } };
 
-describe.each([
-  ['reinforce', { ...fast, learningRate: 0.02, entropyCoef: 0.02 }, 60],
-  ['ppo', { ...fast, learningRateDecay: false, updateEpochs: 2, minibatchSize: 16 }, 40],
-])('%s', (name, options, updates) => {
+/** One rollout as the algorithm asks for it. */
+function collected(algorithm: Algorithm, policy: SequencePolicy, referencePolicy?: SequencePolicy): Rollout {
+  const { samplesPerContext, needsGreedyRollout: greedyBaseline } = algorithm;
+  return collectSequences({
+    ...{ environment, policy, referencePolicy, batchSize, seed, update: 0 },
+    ...{ samplesPerContext, greedyBaseline },
+  }).rollout;
+}
+
+const oneStep = { ...fast, learningRate: 0.02, entropyCoef: 0.02 };
+const epochs = { ...fast, learningRateDecay: false, updateEpochs: 2, minibatchSize: 16 };
+
+describe.each<[string, string, object, number]>([
+  ['reinforce', 'moving average', oneStep, 60],
+  ['reinforce', 'value head', { ...oneStep, baseline: 'value' }, 80],
+  ['reinforce', 'self-critical', { ...oneStep, baseline: 'self-critical', normaliseAdvantages: false }, 140],
+  ['a2c', 'generalised advantages', oneStep, 80],
+  ['ppo', 'clip', epochs, 40],
+  ['ppo', 'penalty', { ...epochs, form: 'kl-penalty', trustRegion: { target: 0.05 } }, 40],
+  ['rloo', 'by step', oneStep, 100],
+  ['grpo', 'by step', { ...epochs, samplesPerContext: 4 }, 60],
+])('%s, %s', (name, _variant, options, updates) => {
   test('learns to repeat the last token, keeps the reference bit for bit, and starts at ratio 1 and KL 0', async () => {
     const { policy, reference, metrics } = await train(name, options, updates);
     const mean = (part: Metrics[]): number =>
@@ -135,14 +154,9 @@ describe.each([
   test('an update leaves no tensor behind, and dispose frees the optimiser', () => {
     const policy = model();
     const referencePolicy = policy.clone({ trainable: false });
-    const { rollout } = collectSequences({
-      environment,
-      policy,
-      referencePolicy,
-      batchSize,
-      seed,
-      update: 0,
-    });
+    const asking = create(name, policy, options, 2);
+    const rollout = collected(asking, policy, referencePolicy);
+    asking.dispose();
     expectNoTensorLeft(() => {
       const algorithm = create(name, policy, options, 2);
       expectNoTensorLeft(() => algorithm.update(rollout));
@@ -154,9 +168,9 @@ describe.each([
   test('a failed update leaves no tensor behind and the parameters as they were', () => {
     const policy = model();
     const before = policy.parameters.save();
-    const { rollout } = collectSequences({ environment, policy, batchSize, seed, update: 0 });
-    const poisoned = { ...rollout, logProbs: rollout.logProbs.map((x, i) => (i === 7 ? NaN : x)) };
     const algorithm = create(name, policy, options, 2);
+    const rollout = collected(algorithm, policy);
+    const poisoned = { ...rollout, logProbs: rollout.logProbs.map((x, i) => (i % 7 ? x : NaN)) };
     expectNoTensorLeft(() => expect(() => algorithm.update(poisoned)).toThrow(NumericalError));
     expect(policy.parameters.save()).toEqual(before);
   });
@@ -173,11 +187,10 @@ describe.each([
   test('the state of another algorithm is refused, and nothing changes', () => {
     const policy = model();
     const algorithm = create(name, policy, options, 2);
-    const { rollout } = collectSequences({ environment, policy, batchSize, seed, update: 0 });
-    algorithm.update(rollout);
+    algorithm.update(collected(algorithm, policy));
     const before = algorithm.state();
     const other = create(name === 'ppo' ? 'reinforce' : 'ppo', policy, {}, 2).state();
-    expect(() => algorithm.restore(other)).toThrow(/The checkpoint was not written by (PPO|REINFORCE)/);
+    expect(() => algorithm.restore(other)).toThrow(`The checkpoint was not written by ${name.toUpperCase()}`);
     expect(() => algorithm.restore({ ...before, arrays: {} })).toThrow(CheckpointError);
     expect(() => algorithm.restore({ ...before, values: { ...before.values, powers: 1 } })).toThrow(
       CheckpointError,

@@ -3,7 +3,10 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import {
   ConfigError,
   DegradationTransformer,
+  MlpPolicy,
+  ShapeError,
   collectSequences,
+  discrete,
   normaliseAdvantages,
   type Rollout,
 } from '@rollcast/core';
@@ -11,7 +14,7 @@ import { PPO, type PPOOptions } from '@rollcast/algos';
 
 import { useBackend } from '../support/backends.js';
 import { RepeatEnvironment } from '../support/repeat-environment.js';
-import { rolloutOf } from '../support/rollouts.js';
+import { rolloutOf, stepRolloutOf } from '../support/rollouts.js';
 
 beforeAll(() => useBackend('wasm'));
 
@@ -92,12 +95,19 @@ test('a minibatch that does not divide the batch is refused with those that do',
   expect(create).toThrow(ConfigError);
 });
 
-test.each([{ clipRange: 0 }, { clipRange: 1 }, { gaeLambda: 1.1 }, { updateEpochs: 0 }, { targetKl: 0 }])(
-  'refuses %p',
-  (options) => {
-    expect(() => update(options)).toThrow(ConfigError);
-  },
-);
+test.each([
+  { clipRange: 0 },
+  { clipRange: 1 },
+  { gaeLambda: 1.1 },
+  { updateEpochs: 0 },
+  { targetKl: 0 },
+  { dualClip: 1 },
+  { trustRegion: { target: 0 } },
+  { form: 'kl-penalty' as const, dualClip: 3 },
+  { form: 'kl-penalty' as const, clipRangeDecay: true },
+])('refuses %p', (options) => {
+  expect(() => update(options)).toThrow(ConfigError);
+});
 
 describe('the value head', () => {
   const contexts = [[0], [1]];
@@ -181,4 +191,130 @@ test('without a minibatch size, an even batch is halved and an odd one taken who
     const stats = new PPO(policy, {}, { ...budget, batchSize }).update(rollout);
     expect(stats.gradientSteps).toBe(steps);
   }
+});
+
+test('a KL target ≤ 0 is refused with what was expected, what came and the way out', () => {
+  expect(() => update({ targetKl: -1 })).toThrow(
+    'ppo.targetKl: expected a KL > 0 in nats a token, such as 0.02, or leave it out; got -1.',
+  );
+  expect(() => update({ klControl: { kind: 'adaptive', target: 0 } })).toThrow(
+    'ppo.klControl.target: expected a KL > 0 in nats a token, such as 0.05, or leave it out; got 0.',
+  );
+  expect(() => update({ trustRegion: { target: 0 } })).toThrow(
+    'ppo.trustRegion.target: expected a KL > 0 in nats a token, such as 0.01; got 0.',
+  );
+});
+
+describe('the clip', () => {
+  /** Weights after an update that strays far. */
+  const strayed = (options: PPOOptions) =>
+    update({ updateEpochs: 4, learningRate: 0.05, ...options }).policy.parameters.save()['embedding'];
+
+  test('falls linearly to 0 over the run when asked to, in one trace', () => {
+    const policy = model();
+    const rollout = collected(policy);
+    const ppo = new PPO(policy, { clipRange: 0.2, clipRangeDecay: true }, { ...budget, updates: 4 });
+    const seen = [0, 1, 2, 3].map(() => {
+      const { clipRange, clipFraction } = ppo.update(rollout);
+      return { clipRange, clipFraction };
+    });
+    expect(seen.map(({ clipRange }) => clipRange)).toBeAllClose([0.2, 0.15, 0.1, 0.05]);
+    expect(update({}).stats.clipRange).toBe(0.2);
+  });
+
+  test('as a scheduled number at its start is the clip as a constant', () => {
+    expect(strayed({ clipRangeDecay: true }).data).toBeAllClose(strayed({}).data, { atol: 1e-6 });
+    expect(strayed({ clipRange: 0.01 })).not.toEqual(strayed({}));
+  });
+
+  test('with a second bound changes what negative advantages pull, and only where ratios are large', () => {
+    const far = { learningRate: 0.2, maxGradNorm: 10 };
+    expect(strayed({ ...far, dualClip: 1.01 })).not.toEqual(strayed(far));
+    expect(strayed({ ...far, dualClip: 1e6 }).data).toBeAllClose(strayed(far).data, { atol: 1e-5 });
+  });
+});
+
+describe('the penalty form', () => {
+  const penalty: PPOOptions = { form: 'kl-penalty', updateEpochs: 4, minibatchSize: 4 };
+
+  test('doubles its weight after an update that went too far, and halves it after one that did not', () => {
+    const policy = model();
+    const rollout = collected(policy);
+    const wild = new PPO(policy, { ...penalty, learningRate: 0.05, trustRegion: { target: 1e-4 } }, budget);
+    const first = wild.update(rollout);
+    expect(first.trustRegionCoef).toBe(1);
+    expect(first.trustRegionKl).toBeGreaterThan(1.5e-4);
+    expect(wild.state().values['trustRegionCoef']).toBe(2);
+    const tame = new PPO(
+      model(),
+      { ...penalty, learningRate: 1e-6, trustRegion: { coefficient: 3 } },
+      budget,
+    );
+    expect(tame.update(collected(model())).trustRegionKl).toBeLessThan(1e-4);
+    expect(tame.state().values['trustRegionCoef']).toBe(1.5);
+  });
+
+  test('stays nearer to the old policy the more the KL weighs', () => {
+    const kl = (coefficient: number) =>
+      update({ ...penalty, learningRate: 0.02, trustRegion: { coefficient } }).stats.trustRegionKl;
+    expect(kl(100)).toBeLessThan(0.5 * kl(0.01));
+  });
+
+  test('measuring takes no step', () => {
+    expect(update(penalty).stats.gradientSteps).toBe(8);
+  });
+
+  test('its weight is restored', () => {
+    const ppo = new PPO(model(), penalty, budget);
+    const { arrays, values } = ppo.state();
+    ppo.restore({ arrays, values: { ...values, trustRegionCoef: 8 } });
+    expect(ppo.state().values['trustRegionCoef']).toBe(8);
+    // a state of the clipped form has none
+    const clipped = new PPO(model(), {}, budget).state();
+    expect(clipped.values).not.toHaveProperty('trustRegionCoef');
+  });
+});
+
+describe('advantages are normalised', () => {
+  test('over the rollout by true and by name, not at all by false and by name', () => {
+    const weights = (normaliseAdvantages: PPOOptions['normaliseAdvantages']) =>
+      update({ normaliseAdvantages, learningRate: 0.01 }).policy.parameters.save();
+    expect(weights('rollout')).toEqual(weights(true));
+    expect(weights('off')).toEqual(weights(false));
+    expect(weights('off')).not.toEqual(weights(true));
+    expect(weights('minibatch')).not.toEqual(weights('rollout'));
+  });
+
+  test('over each minibatch: whatever it holds, its mean is 0 at ratio 1', () => {
+    // the first minibatch is at ratio 1; without a learning rate to speak of all are
+    const options: PPOOptions = { updateEpochs: 1, learningRate: 1e-12, minibatchSize: 2 };
+    expect(update({ ...options, normaliseAdvantages: 'minibatch' }).stats.policyLoss).toBeAllClose(0, {
+      atol: 1e-5,
+    });
+  });
+
+  test('a minibatch of a single step cannot be normalised by itself', () => {
+    const policy = new MlpPolicy(1, discrete(2), { hidden: [] }, 3);
+    const rollout = stepRolloutOf(policy, [[1], [1]], [0, 1], [1, 2]);
+    const ppo = new PPO(
+      policy,
+      { minibatchSize: 1, normaliseAdvantages: 'minibatch' },
+      { ...budget, batchSize: 2 },
+    );
+    expect(() => ppo.update(rollout)).toThrow(ShapeError);
+  });
+});
+
+test('the spread of the returns counts the value after a cut in the unit of the rewards', () => {
+  const policy = new MlpPolicy(1, discrete(2), { hidden: [] }, 3);
+  const ppo = new PPO(policy, { minibatchSize: 2 }, { ...budget, batchSize: 2 });
+  ppo.update(stepRolloutOf(policy, [[1], [1]], [0, 1], [10, 30])); // deviation 10: a value of 1 is worth 10
+  const cut = {
+    terminated: new Uint8Array(2),
+    truncated: Uint8Array.of(1, 1),
+    bootstrapValues: Float32Array.of(1, 5),
+  };
+  ppo.update(stepRolloutOf(policy, [[1], [1]], [0, 1], [0, 0], cut));
+  // returns 10 and 50 have deviation 20: .9 · 10 + .1 · 20
+  expect(ppo.state().values['returnScale']).toBeAllClose(11, { atol: 1e-5 });
 });

@@ -1,16 +1,26 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 
-import { DegradationTransformer, ShapeError, tf, type Rollout } from '@rollcast/core';
+import {
+  ConfigError,
+  DegradationTransformer,
+  MlpPolicy,
+  ShapeError,
+  discrete,
+  tf,
+  type Rollout,
+} from '@rollcast/core';
 import { Reinforce, meanPerStep, type ReinforceOptions } from '@rollcast/algos';
 
 import { useBackend } from '../support/backends.js';
-import { rolloutOf } from '../support/rollouts.js';
+import { rolloutOf, stepRolloutOf } from '../support/rollouts.js';
 
 beforeAll(() => useBackend('cpu'));
 
 const V = 4;
 const model = (): DegradationTransformer =>
   new DegradationTransformer({ vocabularySize: V, width: 8, layers: 1, heads: 2 }, 2);
+/** A policy that sees one number and has two arms. */
+const twoArms = (): MlpPolicy => new MlpPolicy(1, discrete(2), { hidden: [] }, 3);
 
 const budget = { updates: 10, batchSize: 2, seed: 1 };
 /** The raw estimator: nothing normalised, nothing added. */
@@ -166,4 +176,113 @@ test('the entropy bonus is in the loss: −c · entropy with no reward', () => {
   const stats = new Reinforce(policy, { ...bare, entropyCoef: 0.5 }, budget).update(rollout);
   expect(stats.entropy).toBeGreaterThan(0);
   expect(stats.loss).toBeAllClose(-0.5 * stats.entropy, { atol: 1e-6 });
+});
+
+describe('on step environments', () => {
+  test('the moving average is one number: rows of a rollout are not aligned in time', () => {
+    const policy = twoArms();
+    const algorithm = new Reinforce(policy, { ...bare, baselineDecay: 0.75 }, budget);
+    algorithm.update(stepRolloutOf(policy, [[1], [1]], [0, 1], [1, 5]));
+    expect(algorithm.state().values['baseline']).toBeAllClose([3]);
+    algorithm.update(stepRolloutOf(policy, [[1], [1]], [0, 1], [9, 5]));
+    // .75 · 3 + .25 · 7
+    expect(algorithm.state().values['baseline']).toBeAllClose([4]);
+  });
+
+  test('there is no greedy rollout from the same start: the error says what it needs and what to use', () => {
+    const create = () => new Reinforce(twoArms(), { baseline: 'self-critical' }, budget);
+    expect(create).toThrow(
+      'reinforce.baseline "self-critical" needs the greedy rollout from the same start, so it needs a sequence environment; this policy acts in a step environment, where starts are not repeated. Use "value" or "moving-average" there.',
+    );
+    expect(create).toThrow(ConfigError);
+  });
+});
+
+describe('the value baseline', () => {
+  const observed = [[1], [1]];
+
+  test('is trained on the returns with its weight, by hand', () => {
+    const policy = twoArms();
+    const rollout = stepRolloutOf(policy, observed, [0, 1], [2, 4]);
+    const [v] = rollout.values;
+    const options: ReinforceOptions = { ...bare, baseline: 'value', normaliseReturns: false, valueCoef: 0.3 };
+    const stats = new Reinforce(policy, options, budget).update(rollout);
+    const valueLoss = ((v - 2) ** 2 + (v - 4) ** 2) / 4;
+    const policyLoss = -((2 - v) * rollout.logProbs[0] + (4 - v) * rollout.logProbs[1]) / 2;
+    expect(stats.valueLoss).toBeAllClose(valueLoss, { atol: 1e-5 });
+    expect(stats.loss).toBeAllClose(policyLoss + 0.3 * valueLoss, { atol: 1e-5 });
+  });
+
+  test('goes on from the value where an episode is cut: 2 + .5 · 10', () => {
+    const policy = twoArms();
+    const cut = {
+      terminated: new Uint8Array(2),
+      truncated: Uint8Array.of(1, 1),
+      bootstrapValues: Float32Array.of(10, 10),
+    };
+    const rollout = stepRolloutOf(policy, observed, [0, 1], [2, 2], cut);
+    const options: ReinforceOptions = { ...bare, gamma: 0.5, normaliseReturns: false };
+    const { returnMean } = new Reinforce(policy, { ...options, baseline: 'value' }, budget).update(rollout);
+    expect(returnMean).toBeAllClose(7);
+  });
+
+  test('the mean return is reported in the unit of the rewards', () => {
+    const policy = twoArms();
+    const rollout = stepRolloutOf(policy, observed, [0, 1], [100, 300]);
+    expect(
+      new Reinforce(policy, { ...bare, baseline: 'value' }, budget).update(rollout).returnMean,
+    ).toBeAllClose(200, {
+      rtol: 1e-5,
+    });
+  });
+});
+
+describe('the self-critical baseline', () => {
+  const contexts = [[0], [1]];
+  const actions = [
+    [1, 2],
+    [3, 0],
+  ];
+
+  test('is the reward-to-go of the greedy rollout at the same step, by hand', () => {
+    const policy = model();
+    const greedyRewards = Float32Array.of(1, 1, 0, 2);
+    const rollout = rolloutOf(
+      policy,
+      contexts,
+      actions,
+      [
+        [1, 2],
+        [3, 4],
+      ],
+      { greedyRewards },
+    );
+    const stats = new Reinforce(policy, { ...bare, baseline: 'self-critical' }, budget).update(rollout);
+    // (3, 2) − (2, 1) and (7, 4) − (2, 2)
+    const advantages = [1, 1, 5, 2];
+    const loss = -advantages.reduce((sum, a, i) => sum + a * rollout.logProbs[i], 0) / 4;
+    expect(stats.loss).toBeAllClose(loss, { atol: 1e-5 });
+  });
+
+  test('asks for the greedy rollout, and says so where there is none', () => {
+    const policy = model();
+    const algorithm = new Reinforce(policy, { ...bare, baseline: 'self-critical' }, budget);
+    expect(algorithm.needsGreedyRollout).toBe(true);
+    expect(new Reinforce(policy, bare, budget).needsGreedyRollout).toBe(false);
+    const rollout = rolloutOf(policy, contexts, actions, actions);
+    expect(() => algorithm.update(rollout)).toThrow(
+      'needs rollouts with greedyRewards; this one has none. Give the collector greedyBaseline: true.',
+    );
+  });
+});
+
+test('a state from before there was a value baseline is read', () => {
+  const policy = model();
+  const algorithm = new Reinforce(policy, bare, budget);
+  const { arrays, values } = algorithm.state();
+  const { returnScale, ...rest } = values;
+  expect(returnScale).toBeNull();
+  const older = { ...rest, updatesDone: 4, baseline: [1, 2] };
+  algorithm.restore({ arrays, values: older });
+  expect(algorithm.state().values).toEqual({ ...older, returnScale: null });
 });

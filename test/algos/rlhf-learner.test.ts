@@ -33,14 +33,23 @@ test('fitRl fine-tunes the policy against a frozen copy of what it was', async (
 });
 
 test('the algorithm is picked by name', () => {
-  expect(builtInAlgorithms().names()).toEqual(['ppo', 'reinforce']);
+  expect(builtInAlgorithms().names()).toEqual(['a2c', 'grpo', 'ppo', 'reinforce', 'rloo']);
   expect(learner({ algorithm: 'ppo', algorithmOptions: { minibatchSize: 2 } }).algorithm.name).toBe('ppo');
   expect(learner().algorithm.name).toBe('reinforce');
 });
 
+test('an algorithm gets the rollouts that it compares: groups of one context, or the greedy one', async () => {
+  for (const [algorithm, algorithmOptions] of [
+    ['rloo', { samplesPerContext: 2 }],
+    ['grpo', { samplesPerContext: 4 }],
+    ['reinforce', { baseline: 'self-critical' }],
+  ] as const)
+    expect(await learner({ algorithm, algorithmOptions }).fitRl()).toMatchObject({ reason: 'finished' });
+});
+
 test('an unknown algorithm suggests the nearest', () => {
   expect(() => learner({ algorithm: 'reinforec' })).toThrow(
-    'Unknown algorithm "reinforec". Known: ppo, reinforce. Did you mean "reinforce"?',
+    'Unknown algorithm "reinforec". Known: a2c, grpo, ppo, reinforce, rloo. Did you mean "reinforce"?',
   );
   expect(() => learner({ algorithm: 'ppoo' })).toThrow(RegistryError);
 });

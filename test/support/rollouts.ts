@@ -1,4 +1,4 @@
-import { tf, type Rollout, type SequencePolicy } from '@rollcast/core';
+import { tf, type Rollout, type SequencePolicy, type StepPolicy } from '@rollcast/core';
 
 /**
  * A rollout of given actions, scored by the policy itself, that ends in its last step.
@@ -39,6 +39,49 @@ export function rolloutOf(
     bootstrapValues: new Float32Array(size),
     mask: new Float32Array(size).fill(1),
     inputs: { contextTokens: Int32Array.from(contexts.flat()), contextLength: contexts[0].length },
+    ...changes,
+  };
+}
+
+/**
+ * A rollout of N single steps of a step environment, each an episode of its own, scored by the policy itself.
+ *
+ * @param observations - N rows of O numbers
+ * @param actions - N integers
+ * @param rewards - N
+ */
+export function stepRolloutOf(
+  policy: StepPolicy,
+  observations: number[][],
+  actions: number[],
+  rewards: number[],
+  changes: Partial<Rollout> = {},
+): Rollout {
+  const size = actions.length;
+  const { logProbs, values } = tf.tidy(() => {
+    const rows = {
+      observations: tf.tensor2d(observations),
+      actions: tf.tensor2d(actions, [size, 1], 'int32'),
+    };
+    const scores = policy.scoreRows(rows);
+    return {
+      logProbs: scores.logProbs.dataSync().slice() as Float32Array,
+      values: scores.values.dataSync().slice() as Float32Array,
+    };
+  });
+  return {
+    batchSize: size,
+    steps: 1,
+    actions: Int32Array.from(actions),
+    logProbs,
+    values,
+    rewards: Float32Array.from(rewards),
+    components: {},
+    terminated: new Uint8Array(size).fill(1),
+    truncated: new Uint8Array(size),
+    bootstrapValues: new Float32Array(size),
+    mask: new Float32Array(size).fill(1),
+    inputs: { observations: Float32Array.from(observations.flat()), observationSize: observations[0].length },
     ...changes,
   };
 }

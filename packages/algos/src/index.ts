@@ -1,3 +1,11 @@
+export { A2C, a2cOptions, type A2COptions, type A2CUpdateStats, type ResolvedA2COptions } from './a2c.js';
+export {
+  GRPO,
+  grpoOptions,
+  type GRPOOptions,
+  type GRPOUpdateStats,
+  type ResolvedGRPOOptions,
+} from './grpo.js';
 export {
   KlControl,
   klControlOptions,
@@ -5,7 +13,14 @@ export {
   type ReferenceTensors,
   type ResolvedKlControlOptions,
 } from './kl-control.js';
-export type { RunBudget } from './policy-gradient.js';
+export { PolicyGradient, policyGradientShape } from './policy-gradient.js';
+export type {
+  PolicyGradientOptions,
+  RunBudget,
+  ScoredRows,
+  SingleStepStats,
+  StepChoices,
+} from './policy-gradient.js';
 export { PPO, ppoOptions, type PPOOptions, type PPOUpdateStats, type ResolvedPPOOptions } from './ppo.js';
 export {
   Pretrainer,
@@ -16,7 +31,12 @@ export {
   type ResolvedPretrainOptions,
   type TokenWindows,
 } from './pretrain.js';
-export { builtInAlgorithms, registerAlgorithms, type AlgorithmEntry } from './register.js';
+export {
+  builtInAlgorithms,
+  registerAlgorithms,
+  type AlgorithmEntry,
+  type EnvironmentKind,
+} from './register.js';
 export {
   Reinforce,
   meanPerStep,
@@ -25,4 +45,11 @@ export {
   type ReinforceUpdateStats,
   type ResolvedReinforceOptions,
 } from './reinforce.js';
+export {
+  RLOO,
+  rlooOptions,
+  type RLOOOptions,
+  type RLOOUpdateStats,
+  type ResolvedRLOOOptions,
+} from './rloo.js';
 export { RLHFLearner, type RLHFLearnerOptions } from './rlhf-learner.js';

@@ -21,7 +21,11 @@ export const klControlOptions = z.strictObject({
     .default('fixed')
     .describe('whether the coefficient stays or follows the target'),
   coefficient: z.number().min(0).default(0.3).describe('β, or its start when adaptive'),
-  target: z.number().gt(0).optional().describe('adaptive: KL to hold, in nats a token'),
+  target: z
+    .number()
+    .gt(0, 'expected a KL > 0 in nats a token, such as 0.05, or leave it out')
+    .optional()
+    .describe('adaptive: KL to hold, in nats a token'),
   horizonEpisodes: z
     .number()
     .gt(0)

@@ -1,9 +1,26 @@
-import { CheckpointError, linearSchedule, type Adam, type AlgorithmState } from '@rollcast/core';
+/** What every algorithm of this package is built on: options, optimiser, KL to the reference, gradient steps, saved state. */
+import {
+  Adam,
+  ConfigError,
+  GradientSteps,
+  linearSchedule,
+  maskedMean,
+  tf,
+  type Algorithm,
+  type AlgorithmState,
+  type LossParts,
+  type Policy,
+  type PolicyScores,
+  type Rollout,
+  type UpdateStats,
+} from '@rollcast/core';
 import { z } from 'zod';
 
-import { klControlOptions } from './kl-control.js';
+import { KlControl, klControlOptions, type ResolvedKlControlOptions } from './kl-control.js';
+import { packState, unpackState } from './optimiser-state.js';
+import { rolloutRows, rolloutTensors, rowsPerPass, type RolloutTensors } from './rollout-rows.js';
 
-/** The options that REINFORCE and PPO share, spread into each one's schema. */
+/** The options that all algorithms share, spread into each one's schema. */
 export const policyGradientShape = {
   learningRateDecay: z.boolean().default(true).describe('fall linearly to 0 over the run'),
   gamma: z.number().min(0).max(1).default(1).describe('discount factor γ; 1 for sequences'),
@@ -14,6 +31,16 @@ export const policyGradientShape = {
   klControl: klControlOptions.prefault({}),
 };
 
+/** What the base class reads of the options. */
+export interface PolicyGradientOptions {
+  readonly learningRate: number;
+  readonly learningRateDecay: boolean;
+  readonly entropyCoef: number;
+  readonly maxGradNorm: number;
+  readonly adamEpsilon: number;
+  readonly klControl: ResolvedKlControlOptions;
+}
+
 /** What every algorithm is told about the run that it is part of. */
 export interface RunBudget {
   readonly updates: number;
@@ -22,43 +49,201 @@ export interface RunBudget {
   readonly seed: number;
 }
 
-/** The learning rate after a share of the run, in [0, 1]. */
-export function scheduledLearningRate(
-  { learningRate, learningRateDecay }: { learningRate: number; learningRateDecay: boolean },
-  progress: number,
-): number {
-  return learningRateDecay ? linearSchedule(learningRate, 0, progress) : learningRate;
+/** Some rows of a rollout as tensors, and what the policy says about them now. */
+export interface ScoredRows extends RolloutTensors {
+  readonly scores: PolicyScores;
+  /** The [R, S] arrays that the algorithm added to the rows, by name. */
+  readonly rows: Readonly<Record<string, tf.Tensor>>;
+  /** What changes from step to step, by name. */
+  readonly scalars: Readonly<Record<string, tf.Scalar>>;
 }
 
-/** The state of an optimiser and some numbers, as an algorithm saves it. */
-export function packState(optimizer: Adam, values: Record<string, unknown>): AlgorithmState {
-  const { moments, powers } = optimizer.state();
-  return { arrays: moments, values: { ...values, powers } };
+/** What is particular about one gradient step. */
+export interface StepChoices {
+  /** Rows of the rollout; all when left out. */
+  readonly rowIndices?: ArrayLike<number>;
+  readonly scalars?: Readonly<Record<string, number>>;
+  /** See `StepInputs.accept`. */
+  readonly accept?: (stats: Readonly<Record<string, number>>) => boolean;
 }
 
-const adamPowers = z.object({ beta1: z.number(), beta2: z.number() });
+/** What every algorithm reports that takes one gradient step an update. */
+export interface SingleStepStats extends UpdateStats {
+  /** The algorithm's own loss − entropyCoef · entropy + β · KL to the reference. */
+  loss: number;
+  /** Mean entropy of the steps, in nats. */
+  entropy: number;
+  /** Global norm of the gradient before clipping. */
+  gradNorm: number;
+  /** Largest |ρ − 1| between sampler and scorer; rounding only. */
+  firstRatioDeviation: number;
+  /** β as used in this update. */
+  klCoef: number;
+  learningRate: number;
+}
 
 /**
- * The reverse of `packState`.
+ * Base of the algorithms. A subclass tells its story in `update` (advantages → steps → report) and in `surrogate` (its own
+ * part of the loss); the entropy bonus and the KL to the reference are added here, the same for all.
  *
- * @param schema - the numbers that the algorithm saved, its name among them
- * @param writer - what wrote such a state, for the message
- * @throws {CheckpointError} when another algorithm wrote the state or the moments do not fit; nothing is changed then
+ * @typeParam Own - what the subclass saves beside the optimiser, as JSON
  */
-export function unpackState<S extends z.ZodType>(
-  optimizer: Adam,
-  state: AlgorithmState,
-  schema: S,
-  writer: string,
-): z.output<S> {
-  const values = schema.safeParse(state.values);
-  if (!values.success) {
-    throw new CheckpointError(
-      `The checkpoint was not written by ${writer}; continue it with the algorithm that wrote it.`,
-    );
+export abstract class PolicyGradient<
+  Options extends PolicyGradientOptions,
+  Own extends object = object,
+> implements Algorithm {
+  protected readonly klControl: KlControl;
+  protected updatesDone = 0;
+  private readonly optimizer: Adam;
+  private gradientSteps: GradientSteps | undefined;
+
+  /** @throws {ConfigError} when the KL control is contradictory */
+  constructor(
+    readonly name: string,
+    protected readonly policy: Policy,
+    readonly options: Options,
+    protected readonly budget: RunBudget,
+  ) {
+    this.klControl = new KlControl(options.klControl, budget.updates * budget.batchSize);
+    this.optimizer = new Adam(policy.parameters, { epsilon: options.adamEpsilon });
   }
-  const powers = adamPowers.safeParse(state.values['powers']);
-  if (!powers.success) throw new CheckpointError("The checkpoint's algorithm state has no powers of Adam.");
-  optimizer.restore({ moments: state.arrays, powers: powers.data });
-  return values.data;
+
+  abstract update(rollout: Rollout): UpdateStats;
+
+  /** The algorithm's own part of the loss, with what it reports of it; traced once, inside `tf.tidy`. */
+  protected abstract surrogate(batch: ScoredRows): LossParts;
+
+  protected abstract readonly ownStateSchema: z.ZodType<Own>;
+  protected abstract ownState(): Own;
+  protected abstract restoreOwn(own: Own): void;
+
+  state(): AlgorithmState {
+    return packState(this.optimizer, {
+      algorithm: this.name,
+      updatesDone: this.updatesDone,
+      klCoef: this.klCoefficient,
+      ...this.ownState(),
+    });
+  }
+
+  /** @throws {CheckpointError} when another algorithm wrote the state or the moments do not fit; nothing is changed then */
+  restore(state: AlgorithmState): void {
+    const schema = z.intersection(
+      z.object({
+        algorithm: z.literal(this.name),
+        updatesDone: z.int().min(0),
+        klCoef: z.number().min(0),
+      }),
+      this.ownStateSchema,
+    );
+    const values = unpackState(this.optimizer, state, schema, this.name.toUpperCase());
+    this.updatesDone = values.updatesDone;
+    this.klControl.controller.restore(values.klCoef);
+    this.restoreOwn(values);
+  }
+
+  dispose(): void {
+    this.gradientSteps?.dispose();
+    this.optimizer.dispose();
+  }
+
+  /** The share of the run that is over, in [0, 1]. */
+  protected get progress(): number {
+    return this.updatesDone / this.budget.updates;
+  }
+
+  protected get learningRate(): number {
+    const { learningRate, learningRateDecay } = this.options;
+    return learningRateDecay ? linearSchedule(learningRate, 0, this.progress) : learningRate;
+  }
+
+  /** The rollout with β · KL taken from its rewards, where the KL is charged there. */
+  protected penalised(rollout: Rollout): Rollout {
+    return { ...rollout, rewards: this.klControl.penalisedRewards(rollout) };
+  }
+
+  /**
+   * One gradient step over rows of the rollout.
+   *
+   * @param arrays - [B, T] arrays of the rollout that the loss needs, by name
+   */
+  protected step(
+    rollout: Rollout,
+    arrays: Readonly<Record<string, Float32Array>>,
+    { rowIndices, scalars, accept }: StepChoices = {},
+  ): { stats: Record<string, number>; taken: boolean } {
+    this.gradientSteps ??= new GradientSteps({
+      parameters: this.policy.parameters,
+      optimizer: this.optimizer,
+      maxGradNorm: this.options.maxGradNorm,
+      name: this.name,
+      rowsPerPass: rowsPerPass(this.policy, rollout),
+      loss: (rows, given) => this.loss(rows, given),
+    });
+    return this.gradientSteps.step({
+      ...rolloutRows(rollout, arrays, rowIndices),
+      scalars: { klCoef: this.klControl.coefficient, ...scalars },
+      learningRate: this.learningRate,
+      accept,
+    });
+  }
+
+  /** One gradient step over the whole rollout, which is the whole update of some algorithms. */
+  protected singleStep<Means extends string = never>(
+    rollout: Rollout,
+    arrays: Readonly<Record<string, Float32Array>>,
+  ): SingleStepStats & Record<Means, number> {
+    const { klCoefficient: klCoef, learningRate } = this;
+    const { ratioDeviation, ...stats } = this.step(rollout, arrays).stats;
+    this.finish(rollout);
+    return {
+      ...(stats as unknown as SingleStepStats & Record<Means, number>),
+      firstRatioDeviation: ratioDeviation,
+      klCoef,
+      learningRate,
+    };
+  }
+
+  /** β for the update in progress. */
+  protected get klCoefficient(): number {
+    return this.klControl.coefficient;
+  }
+
+  /** Called once an update, when the rollout has been used. */
+  protected finish(rollout: Rollout): void {
+    this.klControl.follow(rollout);
+    this.updatesDone += 1;
+  }
+
+  private loss(
+    rows: Readonly<Record<string, tf.Tensor>>,
+    scalars: Readonly<Record<string, tf.Scalar>>,
+  ): LossParts {
+    const { entropyCoef } = this.options;
+    const batch = { ...rolloutTensors(rows), rows, scalars, scores: this.policy.scoreRows(rows) };
+    const { scores, mask, oldLogProbs, reference } = batch;
+    const own = this.surrogate(batch);
+    const entropy = maskedMean(scores.entropy(), mask);
+    let loss: tf.Tensor = own.loss;
+    if (entropyCoef > 0) loss = tf.sub(loss, tf.mul(entropy, entropyCoef));
+    const kl = this.klControl.lossTerm(scores, reference, mask);
+    if (kl) loss = tf.add(loss, tf.mul(kl, scalars['klCoef']));
+    const ratio = tf.exp(tf.sub(scores.logProbs, oldLogProbs));
+    const ratioDeviation = tf.max<tf.Scalar>(tf.mul(tf.abs(tf.sub(ratio, 1)), mask));
+    return {
+      loss: loss as tf.Scalar,
+      means: { ...own.means, entropy },
+      maxima: { ...own.maxima, ratioDeviation },
+    };
+  }
+}
+
+/**
+ * Refuses a policy that acts step by step.
+ *
+ * @param why - the sentence that says what cannot be had there and what to do instead
+ * @throws {ConfigError}
+ */
+export function requireSequences(policy: Policy, why: string): void {
+  if ('act' in policy) throw new ConfigError(why);
 }

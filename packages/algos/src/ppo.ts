@@ -2,28 +2,27 @@
  * Proximal policy optimisation (Schulman et al. 2017, arXiv:1707.06347) with generalised advantages and a value head.
  *
  * Choices between variants:
- * - advantages are standardised over the rollout, not over each minibatch, so that small minibatches do not rescale them;
+ * - advantages are standardised over the rollout, not over each minibatch, so that small minibatches do not rescale them
+ *   (`normaliseAdvantages: 'minibatch'` does that);
  * - `targetKl` compares the k3 estimate of the KL to the *old* policy with 1.5 × the target before each step, per
  *   minibatch, and ends the update there (as Stable-Baselines3 does);
+ * - `form: 'kl-penalty'` is the paper's section 4: no clip, but a KL to the old policy in the loss whose coefficient is halved
+ *   or doubled after each update. The KL that decides is measured over the whole rollout once the epochs are over;
  * - minibatches are whole trajectories, so that each is one pass of the transformer.
  */
 import {
-  Adam,
   ConfigError,
-  RandomStream,
+  DoublingKlController,
   clippedSurrogateLoss,
-  GradientSteps,
+  dualClippedSurrogateLoss,
   generalisedAdvantages,
-  maskedMean,
-  maskedMoments,
+  klPenalisedSurrogateLoss,
+  linearSchedule,
   normaliseAdvantages,
   resolveOptions,
-  rewardsToGo,
   scoredRows,
   tf,
   valueLoss,
-  type Algorithm,
-  type AlgorithmState,
   type LossParts,
   type Policy,
   type Rollout,
@@ -31,283 +30,222 @@ import {
 } from '@rollcast/core';
 import { z } from 'zod';
 
-import { KlControl } from './kl-control.js';
 import {
-  packState,
+  distanceFromOld,
+  minibatchEpochs,
+  minibatchShape,
+  rowsPerMinibatch,
+  withinTarget,
+  type MinibatchStats,
+} from './minibatches.js';
+import {
+  PolicyGradient,
   policyGradientShape,
-  scheduledLearningRate,
-  unpackState,
   type RunBudget,
+  type ScoredRows,
+  type StepChoices,
 } from './policy-gradient.js';
-import { rolloutRows, rolloutTensors, rowsPerPass } from './rollout-rows.js';
-
-/** Share of the running spread of the returns that is kept at each update. */
-const RETURN_SCALE_DECAY = 0.9;
+import { ReturnScale, explainedVariance, returnScaleState, valueShape } from './values.js';
 
 export const ppoOptions = z.strictObject({
   learningRate: z.number().gt(0).default(5e-5).describe('step size of Adam'),
   ...policyGradientShape,
+  normaliseAdvantages: z
+    .union([z.boolean(), z.enum(['rollout', 'minibatch', 'off'])])
+    .default(true)
+    .describe('standardise the advantages: of each rollout (true), of each minibatch, or not at all'),
   gaeLambda: z.number().min(0).max(1).default(0.95).describe('λ of generalised advantage estimation'),
   clipRange: z.number().gt(0).lt(1).default(0.2).describe('ε of the clipped ratio, Schulman et al. 2017'),
-  valueClipRange: z.number().gt(0).optional().describe('clips the move of the value too; off when left out'),
-  valueCoef: z.number().min(0).default(0.5).describe('weight of the value loss'),
-  updateEpochs: z.int().min(1).default(1).describe('passes over each rollout'),
-  minibatchSize: z
-    .int()
-    .min(1)
-    .optional()
-    .describe(
-      'rows a minibatch (trajectories of tokens, or steps of a step environment), a divisor of the batch; half the batch when left out',
-    ),
-  normaliseReturns: z
-    .boolean()
-    .default(true)
-    .describe(
-      'divide rewards by a running spread of the returns, so that the value head sees numbers near 1',
-    ),
-  targetKl: z
+  clipRangeDecay: z.boolean().default(false).describe('let ε fall linearly to 0 over the run'),
+  dualClip: z
     .number()
-    .gt(0)
+    .gt(1, 'expected a bound > 1, such as 3, or leave it out')
     .optional()
-    .describe('KL to the old policy, in nats a token, beyond which an update ends'),
+    .describe(
+      'bounds the loss at this × the advantage where that is negative, Ye et al. 2020; off when left out',
+    ),
+  form: z
+    .enum(['clip', 'kl-penalty'])
+    .default('clip')
+    .describe(
+      'what keeps the policy near the old one: a clipped ratio, or a KL to the old policy in the loss',
+    ),
+  trustRegion: z
+    .strictObject({
+      target: z
+        .number()
+        .gt(0, 'expected a KL > 0 in nats a token, such as 0.01')
+        .default(0.01)
+        .describe('KL to the old policy to hold, in nats a token'),
+      coefficient: z.number().gt(0).default(1).describe('its weight at the start'),
+    })
+    .prefault({})
+    .describe('of the form kl-penalty'),
+  valueClipRange: z.number().gt(0).optional().describe('clips the move of the value too; off when left out'),
+  ...valueShape,
+  ...minibatchShape,
 });
 export type PPOOptions = z.input<typeof ppoOptions>;
 export type ResolvedPPOOptions = z.output<typeof ppoOptions>;
 
 /** What one update reports; means over the minibatches unless said otherwise. */
-export interface PPOUpdateStats extends UpdateStats {
+export interface PPOUpdateStats extends UpdateStats, MinibatchStats {
   /** Policy loss + valueCoef · value loss − entropyCoef · entropy + β · KL to the reference. */
   loss: number;
   policyLoss: number;
   valueLoss: number;
   /** Mean entropy of the steps, in nats. */
   entropy: number;
-  /** KL to the old policy: mean of (ρ − 1) − log ρ, the k3 estimator. */
-  approxKl: number;
-  /** Share of steps with |ρ − 1| > ε. */
-  clipFraction: number;
-  gradNorm: number;
-  /** Largest |ρ − 1| of a minibatch. */
-  ratioDeviation: number;
-  /** Largest |ρ − 1| on the first minibatch of the first epoch; rounding only. */
-  firstRatioDeviation: number;
   /** 1 − Var(R − V) / Var(R) at collection. */
   explainedVariance: number;
-  /** Steps taken, of epochs × minibatches. */
-  gradientSteps: number;
-  /** 1 when `targetKl` ended the update. */
-  stoppedEarly: number;
   /** β as used in this update. */
   klCoef: number;
+  /** ε as used in this update. */
+  clipRange: number;
+  /** Weight of the KL to the old policy as used in this update; 0 in the clipped form. */
+  trustRegionCoef: number;
+  /** KL to the old policy once the update is over, over the whole rollout; 0 in the clipped form, which does not measure it. */
+  trustRegionKl: number;
   learningRate: number;
 }
 
-export class PPO implements Algorithm {
-  readonly name = 'ppo';
-  readonly options: ResolvedPPOOptions;
-  private readonly optimizer: Adam;
-  private gradientSteps: GradientSteps | undefined;
-  private readonly klControl: KlControl;
+const ppoState = returnScaleState.extend({
+  // absent in states of before there was a penalty form
+  trustRegionCoef: z.number().gt(0).optional(),
+});
+
+export class PPO extends PolicyGradient<ResolvedPPOOptions, z.output<typeof ppoState>> {
+  protected readonly ownStateSchema = ppoState;
   private readonly minibatchSize: number;
-  private updatesDone = 0;
-  /** Running standard deviation of the returns; undefined before the first rollout. */
-  private returnScale: number | undefined;
+  private readonly returnScale = new ReturnScale();
+  /** Of the penalty form. */
+  private readonly trustRegion: DoublingKlController | undefined;
 
   /** @throws {ConfigError} listing every option that is wrong */
-  constructor(
-    private readonly policy: Policy,
-    options: PPOOptions,
-    private readonly budget: RunBudget,
-  ) {
-    this.options = resolveOptions(ppoOptions, options, 'ppo');
-    const half = budget.batchSize % 2 === 0 ? budget.batchSize / 2 : budget.batchSize;
-    const minibatchSize = this.options.minibatchSize ?? half;
-    this.minibatchSize = minibatchSize;
-    if (budget.batchSize % minibatchSize !== 0) {
-      const divisors = Array.from({ length: budget.batchSize }, (_, i) => i + 1).filter(
-        (n) => budget.batchSize % n === 0,
-      );
+  constructor(policy: Policy, options: PPOOptions, budget: RunBudget) {
+    const resolved = resolveOptions(ppoOptions, options, 'ppo');
+    const { form, dualClip, clipRangeDecay, trustRegion } = resolved;
+    if (form === 'kl-penalty' && (dualClip !== undefined || clipRangeDecay)) {
       throw new ConfigError(
-        `ppo.minibatchSize must divide the batch (${budget.batchSize} rows); got ${minibatchSize}. Try ${divisors.slice(-3).join(', ')}.`,
+        `ppo.form "kl-penalty" has no clip, so ${clipRangeDecay ? 'clipRangeDecay' : 'dualClip'} means nothing in it; leave that out, or use form "clip".`,
       );
     }
-    this.klControl = new KlControl(this.options.klControl, budget.updates * budget.batchSize);
-    this.optimizer = new Adam(policy.parameters, { epsilon: this.options.adamEpsilon });
+    const minibatchSize = rowsPerMinibatch('ppo', resolved.minibatchSize, budget);
+    super('ppo', policy, resolved, budget);
+    this.minibatchSize = minibatchSize;
+    if (form === 'kl-penalty')
+      this.trustRegion = new DoublingKlController({
+        target: trustRegion.target,
+        initial: trustRegion.coefficient,
+      });
   }
 
   /** Several epochs of minibatch steps from one rollout. */
   update(rollout: Rollout): PPOUpdateStats {
-    const { gamma, gaeLambda, updateEpochs } = this.options;
-    const { minibatchSize } = this;
-    const penalised = this.scaled({ ...rollout, rewards: this.klControl.penalisedRewards(rollout) });
-    const estimated = generalisedAdvantages(penalised, rollout.values, gamma, gaeLambda);
-    const advantages = this.options.normaliseAdvantages
-      ? normaliseAdvantages(estimated.advantages, rollout.mask)
-      : estimated.advantages;
-    const learningRate = scheduledLearningRate(this.options, this.updatesDone / this.budget.updates);
-    const klCoef = this.klControl.coefficient;
-    const { rows } = scoredRows(rollout);
-    const totals = new StatMeans();
-    let firstRatioDeviation: number | undefined;
-    let stoppedEarly = 0;
-    for (let epoch = 0; epoch < updateEpochs && !stoppedEarly; epoch++) {
-      const order = new RandomStream(
-        this.budget.seed,
-        `ppo/minibatches/${this.updatesDone}/${epoch}`,
-      ).permutation(rows);
-      for (let start = 0; start < rows && !stoppedEarly; start += minibatchSize) {
-        const chosen = order.subarray(start, start + minibatchSize);
-        const { stats, taken } = this.step(rollout, chosen, advantages, estimated.returns, learningRate);
-        firstRatioDeviation ??= stats['ratioDeviation'];
-        totals.add(stats, taken);
-        if (!taken) stoppedEarly = 1;
-      }
-    }
-    this.klControl.follow(rollout);
-    this.updatesDone += 1;
-    return {
-      ...(totals.means() as unknown as PPOUpdateStats),
-      firstRatioDeviation: firstRatioDeviation!,
-      explainedVariance: explainedVariance(estimated.returns, rollout.values, rollout.mask),
-      gradientSteps: totals.steps,
-      stoppedEarly,
-      klCoef,
-      learningRate,
+    const { gamma, gaeLambda, updateEpochs, targetKl, normaliseReturns } = this.options;
+    const penalised = this.penalised(rollout);
+    const scaled = normaliseReturns ? this.returnScale.apply(penalised, gamma) : penalised;
+    const estimated = generalisedAdvantages(scaled, rollout.values, gamma, gaeLambda);
+    const { returns } = estimated;
+    const advantagesOf = this.normalised(rollout, estimated.advantages);
+    const { klCoefficient: klCoef, clipRange, learningRate, minibatchSize } = this;
+    const scalars = {
+      ...(this.options.clipRangeDecay && { clipRange }),
+      ...(this.trustRegion && { trustRegionCoef: this.trustRegion.coefficient }),
     };
-  }
-
-  state(): AlgorithmState {
-    return packState(this.optimizer, {
-      algorithm: this.name,
-      updatesDone: this.updatesDone,
-      klCoef: this.klControl.coefficient,
-      returnScale: this.returnScale ?? null,
-    });
-  }
-
-  restore(state: AlgorithmState): void {
-    const values = unpackState(this.optimizer, state, ppoState, 'PPO');
-    this.updatesDone = values.updatesDone;
-    this.klControl.controller.restore(values.klCoef);
-    this.returnScale = values.returnScale ?? undefined;
-  }
-
-  dispose(): void {
-    this.gradientSteps?.dispose();
-    this.optimizer.dispose();
-  }
-
-  /** The rollout with its rewards in units of the running spread of the returns; the spread is updated first. */
-  private scaled(rollout: Rollout): Rollout {
-    if (!this.options.normaliseReturns) return rollout;
-    const { std } = maskedMoments(rewardsToGo(rollout, this.options.gamma), rollout.mask);
-    if (std > 0) {
-      this.returnScale =
-        this.returnScale === undefined
-          ? std
-          : RETURN_SCALE_DECAY * this.returnScale + (1 - RETURN_SCALE_DECAY) * std;
-    }
-    const scale = this.returnScale ?? 1;
-    return {
-      ...rollout,
-      rewards: rollout.rewards.map((reward) => reward / scale),
-    };
-  }
-
-  private step(
-    rollout: Rollout,
-    rowIndices: ArrayLike<number>,
-    advantages: Float32Array,
-    returns: Float32Array,
-    learningRate: number,
-  ): { stats: Record<string, number>; taken: boolean } {
-    const { targetKl, maxGradNorm } = this.options;
-    this.gradientSteps ??= new GradientSteps({
-      parameters: this.policy.parameters,
-      optimizer: this.optimizer,
-      maxGradNorm,
-      name: this.name,
-      rowsPerPass: rowsPerPass(this.policy, rollout),
-      loss: (rows, scalars) => this.loss(rows, scalars),
-    });
-    return this.gradientSteps.step({
-      ...rolloutRows(rollout, { advantages, returns }, rowIndices),
-      scalars: { klCoef: this.klControl.coefficient },
-      learningRate,
-      accept: (stats) => targetKl === undefined || stats['approxKl'] <= 1.5 * targetKl,
-    });
-  }
-
-  private loss(
-    rows: Readonly<Record<string, tf.Tensor>>,
-    { klCoef }: Readonly<Record<string, tf.Scalar>>,
-  ): LossParts {
-    const { clipRange, valueClipRange, valueCoef, entropyCoef } = this.options;
-    const { advantages, returns } = rows;
-    const batch = rolloutTensors(rows);
-    const scores = this.policy.scoreRows(rows);
-    const policyLoss = clippedSurrogateLoss(
-      scores.logProbs,
-      batch.oldLogProbs,
-      advantages,
-      batch.mask,
-      clipRange,
+    const stream = { seed: this.budget.seed, name: `ppo/minibatches/${this.updatesDone}` };
+    const step = (rowIndices: Int32Array, accept: NonNullable<StepChoices['accept']>) =>
+      this.step(rollout, { advantages: advantagesOf(rowIndices), returns }, { rowIndices, scalars, accept });
+    const stats = minibatchEpochs(rollout, { updateEpochs, minibatchSize }, stream, (rowIndices) =>
+      step(rowIndices, withinTarget(targetKl)),
     );
-    const clip =
-      valueClipRange === undefined ? undefined : { oldValues: batch.oldValues, range: valueClipRange };
-    const valuesLoss = valueLoss(scores.values, returns, batch.mask, clip);
-    const spread = maskedMean(scores.entropy(), batch.mask);
-    let loss: tf.Tensor = tf.add(policyLoss, tf.mul(valuesLoss, valueCoef));
-    if (entropyCoef > 0) loss = tf.sub(loss, tf.mul(spread, entropyCoef));
-    const kl = this.klControl.lossTerm(scores, batch.reference, batch.mask);
-    if (kl) loss = tf.add(loss, tf.mul(kl, klCoef));
-    const logRatio = tf.sub(scores.logProbs, batch.oldLogProbs);
-    const deviation = tf.abs(tf.sub(tf.exp(logRatio), 1));
+    const trustRegionCoef = this.trustRegion?.coefficient ?? 0;
+    const trustRegionKl = this.trustRegion
+      ? minibatchEpochs(rollout, { updateEpochs: 1, minibatchSize }, stream, (rowIndices) => ({
+          ...step(rowIndices, () => false), // looks, takes no step
+          taken: true,
+        })).approxKl
+      : 0;
+    this.trustRegion?.update(trustRegionKl);
+    this.finish(rollout);
     return {
-      loss: loss as tf.Scalar,
+      ...(stats as MinibatchStats & Record<'loss' | 'policyLoss' | 'valueLoss' | 'entropy', number>),
+      explainedVariance: explainedVariance(returns, rollout.values, rollout.mask),
+      klCoef,
+      clipRange,
+      trustRegionCoef,
+      trustRegionKl,
+      learningRate,
+    };
+  }
+
+  protected surrogate(batch: ScoredRows): LossParts {
+    const { valueClipRange, valueCoef } = this.options;
+    const { scores, rows, scalars, mask, oldValues } = batch;
+    const policyLoss = this.policyLoss(batch);
+    const clip = valueClipRange === undefined ? undefined : { oldValues, range: valueClipRange };
+    const valuesLoss = valueLoss(scores.values, rows['returns'], mask, clip);
+    return {
+      loss: tf.add(policyLoss, tf.mul(valuesLoss, valueCoef)),
       means: {
         policyLoss,
         valueLoss: valuesLoss,
-        entropy: spread,
-        approxKl: maskedMean(tf.sub(tf.sub(tf.exp(logRatio), 1), logRatio), batch.mask),
-        clipFraction: maskedMean(tf.step(tf.sub(deviation, clipRange)), batch.mask),
+        ...distanceFromOld(batch, scalars['clipRange'] ?? this.options.clipRange),
       },
-      maxima: { ratioDeviation: tf.max(tf.mul(deviation, batch.mask)) },
     };
   }
-}
 
-const ppoState = z.object({
-  algorithm: z.literal('ppo'),
-  updatesDone: z.int().min(0),
-  klCoef: z.number().min(0),
-  returnScale: z.number().gt(0).nullable(),
-});
-
-/** Means of named numbers over the minibatches that were looked at. */
-class StatMeans {
-  private readonly sums = new Map<string, number>();
-  private count = 0;
-  steps = 0;
-
-  add(stats: Readonly<Record<string, number>>, taken: boolean): void {
-    for (const [name, value] of Object.entries(stats))
-      this.sums.set(name, (this.sums.get(name) ?? 0) + value);
-    this.count += 1;
-    if (taken) this.steps += 1;
+  protected ownState(): z.output<typeof ppoState> {
+    return {
+      ...this.returnScale.state(),
+      ...(this.trustRegion && { trustRegionCoef: this.trustRegion.coefficient }),
+    };
   }
 
-  means(): Record<string, number> {
-    return Object.fromEntries([...this.sums].map(([name, sum]) => [name, sum / this.count]));
+  protected restoreOwn(own: z.output<typeof ppoState>): void {
+    this.returnScale.restore(own);
+    if (own.trustRegionCoef !== undefined) this.trustRegion?.restore(own.trustRegionCoef);
   }
-}
 
-/** 1 − Var(R − V) / Var(R); 0 when the returns do not vary. */
-function explainedVariance(returns: Float32Array, values: Float32Array, mask: Float32Array): number {
-  const total = maskedMoments(returns, mask).std;
-  const rest = maskedMoments(
-    returns.map((r, i) => r - values[i]),
-    mask,
-  ).std;
-  return total > 0 ? 1 - (rest / total) ** 2 : 0;
+  /** ε for the update in progress. */
+  private get clipRange(): number {
+    const { clipRange, clipRangeDecay } = this.options;
+    return clipRangeDecay ? linearSchedule(clipRange, 0, this.progress) : clipRange;
+  }
+
+  /** The advantages that a minibatch of given rows learns from, [B, T]. */
+  private normalised(
+    rollout: Rollout,
+    advantages: Float32Array,
+  ): (rowIndices: ArrayLike<number>) => Float32Array {
+    const { normaliseAdvantages: over } = this.options;
+    if (over === false || over === 'off') return () => advantages;
+    if (over !== 'minibatch') {
+      const normal = normaliseAdvantages(advantages, rollout.mask);
+      return () => normal;
+    }
+    const { stepsPerRow } = scoredRows(rollout);
+    return (rowIndices) => {
+      const chosen = new Float32Array(rollout.mask.length);
+      for (let i = 0; i < rowIndices.length; i++) {
+        const [start, end] = [rowIndices[i] * stepsPerRow, (rowIndices[i] + 1) * stepsPerRow];
+        chosen.set(rollout.mask.subarray(start, end), start);
+      }
+      return normaliseAdvantages(advantages, chosen);
+    };
+  }
+
+  private policyLoss({ scores, oldLogProbs, rows, scalars, mask }: ScoredRows): tf.Scalar {
+    const { form, dualClip } = this.options;
+    const { advantages } = rows;
+    const { logProbs } = scores;
+    if (form === 'kl-penalty') {
+      const coefficient = scalars['trustRegionCoef'];
+      return klPenalisedSurrogateLoss(logProbs, oldLogProbs, advantages, mask, coefficient);
+    }
+    const clipRange = scalars['clipRange'] ?? this.options.clipRange;
+    return dualClip === undefined
+      ? clippedSurrogateLoss(logProbs, oldLogProbs, advantages, mask, clipRange)
+      : dualClippedSurrogateLoss(logProbs, oldLogProbs, advantages, mask, clipRange, dualClip);
+  }
 }

@@ -15,7 +15,7 @@ import {
 } from '@rollcast/core';
 import { z } from 'zod';
 
-import { packState, unpackState } from './policy-gradient.js';
+import { packState, unpackState } from './optimiser-state.js';
 
 export const pretrainOptions = z.strictObject({
   steps: z.int().min(1).default(600).describe('gradient steps'),

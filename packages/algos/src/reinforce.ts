@@ -1,198 +1,185 @@
 /**
  * REINFORCE (Williams 1992, "Simple statistical gradient-following algorithms for connectionist reinforcement learning",
- * Machine Learning 8) with reward-to-go and a moving-average baseline.
+ * Machine Learning 8) with reward-to-go and a choice of baselines.
  *
  * Choices between variants:
- * - the baseline is kept per step, because with credit per step the reward still to come shrinks along the sequence;
- * - the baseline that is subtracted was formed before this rollout, so that it does not depend on the actions judged;
+ * - the moving average is kept per step of a sequence, because with credit per step the reward still to come shrinks along
+ *   it, and is one number for step environments, where the rows of a rollout are not aligned in time;
+ * - the moving average that is subtracted was formed before this rollout, so that it does not depend on the actions judged;
  *   on the very first rollout, where there is none, it is that rollout's mean;
+ * - an episode that is cut, by its time limit or by the end of the rollout, goes on from the value where the baseline is the
+ *   value head. Otherwise there is nothing to bootstrap from: the rewards that were seen are the return, as if the cut were
+ *   an end;
  * - the loss is a mean over steps, so that the learning rate does not depend on the batch.
  */
 import {
-  Adam,
-  GradientSteps,
-  maskedMean,
+  ConfigError,
   maskedMoments,
   normaliseAdvantages,
   resolveOptions,
   rewardsToGo,
   scoreFunctionLoss,
   tf,
-  type Algorithm,
-  type AlgorithmState,
+  valueLoss,
   type LossParts,
   type Policy,
   type Rollout,
-  type UpdateStats,
 } from '@rollcast/core';
 import { z } from 'zod';
 
-import { KlControl } from './kl-control.js';
 import {
-  packState,
+  PolicyGradient,
   policyGradientShape,
-  scheduledLearningRate,
-  unpackState,
+  requireSequences,
   type RunBudget,
+  type ScoredRows,
+  type SingleStepStats,
 } from './policy-gradient.js';
-import { rolloutRows, rolloutTensors, rowsPerPass } from './rollout-rows.js';
+import { ReturnScale, returnScaleState, valueShape, varianceExplained } from './values.js';
 
 export const reinforceOptions = z.strictObject({
   learningRate: z.number().gt(0).default(1e-4).describe('step size of Adam'),
   ...policyGradientShape,
   baseline: z
-    .enum(['moving-average', 'none'])
+    .enum(['moving-average', 'none', 'self-critical', 'value'])
     .default('moving-average')
-    .describe('what is subtracted from the returns'),
+    .describe(
+      'what is subtracted from the returns; self-critical: the return of the greedy rollout, sequences only; value: the value head',
+    ),
   baselineDecay: z
     .number()
     .min(0)
     .lt(1)
     .default(0.9)
-    .describe('share of the old moving average that is kept'),
+    .describe('moving-average: share of the old average that is kept'),
+  valueCoef: valueShape.valueCoef.describe('value: weight of the value loss'),
+  normaliseReturns: valueShape.normaliseReturns.describe(
+    'value: divide rewards by a running spread of the returns, so that the value head sees numbers near 1',
+  ),
 });
 export type ReinforceOptions = z.input<typeof reinforceOptions>;
 export type ResolvedReinforceOptions = z.output<typeof reinforceOptions>;
 
-/** What one update reports. */
-export interface ReinforceUpdateStats extends UpdateStats {
-  /** −mean(log π · Â) + β · KL − c · entropy. */
-  loss: number;
-  /** Mean entropy of the steps, in nats. */
-  entropy: number;
-  /** Global norm of the gradient before clipping. */
-  gradNorm: number;
-  /** Largest |ρ − 1| between sampler and scorer; rounding only. */
-  firstRatioDeviation: number;
+/** What one update reports, beside the parts that all algorithms of one step share. */
+export interface ReinforceUpdateStats extends SingleStepStats {
   /** Mean reward-to-go, KL penalty included where it is charged in the reward. */
   returnMean: number;
   /** Share of the variance of the returns that the baseline explains. */
   explainedVariance: number;
-  /** β as used in this update. */
-  klCoef: number;
-  learningRate: number;
+  /** ½ mean (V − G)², before its weight; 0 unless the baseline is the value head. */
+  valueLoss: number;
 }
 
-export class Reinforce implements Algorithm {
-  readonly name = 'reinforce';
-  readonly options: ResolvedReinforceOptions;
-  private readonly optimizer: Adam;
-  private gradientSteps: GradientSteps | undefined;
-  private readonly klControl: KlControl;
-  /** [T], the moving average of the reward-to-go at each step; undefined before the first rollout. */
-  private baseline: Float32Array | undefined;
-  private updatesDone = 0;
+const reinforceState = z.object({
+  baseline: z.array(z.number()).nullable(),
+  // absent in states of before there was a value baseline
+  returnScale: returnScaleState.shape.returnScale.default(null),
+});
 
-  /** @throws {ConfigError} listing every option that is wrong */
-  constructor(
-    private readonly policy: Policy,
-    options: ReinforceOptions,
-    private readonly budget: RunBudget,
-  ) {
-    this.options = resolveOptions(reinforceOptions, options, 'reinforce');
-    this.klControl = new KlControl(this.options.klControl, budget.updates * budget.batchSize);
-    this.optimizer = new Adam(policy.parameters, { epsilon: this.options.adamEpsilon });
+export class Reinforce extends PolicyGradient<ResolvedReinforceOptions, z.output<typeof reinforceState>> {
+  readonly needsGreedyRollout: boolean;
+  protected readonly ownStateSchema = reinforceState;
+  /** The moving average of the reward-to-go, [T] or one number; undefined before the first rollout. */
+  private average: Float32Array | undefined;
+  private readonly returnScale = new ReturnScale();
+
+  /** @throws {ConfigError} listing every option that is wrong, or when the baseline cannot be had */
+  constructor(policy: Policy, options: ReinforceOptions, budget: RunBudget) {
+    const resolved = resolveOptions(reinforceOptions, options, 'reinforce');
+    const selfCritical = resolved.baseline === 'self-critical';
+    if (selfCritical) {
+      requireSequences(
+        policy,
+        'reinforce.baseline "self-critical" needs the greedy rollout from the same start, so it needs a sequence environment; this policy acts in a step environment, where starts are not repeated. Use "value" or "moving-average" there.',
+      );
+    }
+    super('reinforce', policy, resolved, budget);
+    this.needsGreedyRollout = selfCritical;
   }
 
   /** One gradient step from one rollout. */
   update(rollout: Rollout): ReinforceUpdateStats {
-    const returns = rewardsToGo(
-      { ...rollout, rewards: this.klControl.penalisedRewards(rollout) },
-      this.options.gamma,
-    );
-    const averages = meanPerStep(returns, rollout);
-    const baseline =
-      this.options.baseline === 'none' ? new Float32Array(rollout.steps) : (this.baseline ?? averages);
-    const raw = returns.map((value, i) => value - baseline[i % rollout.steps]);
+    const returns = rewardsToGo(this.rewarded(rollout), this.options.gamma);
+    const expected = this.expected(rollout, returns);
+    const raw = returns.map((value, i) => value - expected[i]);
     const advantages = this.options.normaliseAdvantages ? normaliseAdvantages(raw, rollout.mask) : raw;
-    const learningRate = scheduledLearningRate(this.options, this.updatesDone / this.budget.updates);
-    const klCoef = this.klControl.coefficient;
-    const stats = this.step(rollout, advantages, learningRate);
-    this.klControl.follow(rollout);
-    this.followBaseline(averages);
-    this.updatesDone += 1;
-    const spread = maskedMoments(returns, rollout.mask);
+    const stats = this.singleStep(rollout, { advantages, returns });
     return {
+      valueLoss: 0,
       ...stats,
-      returnMean: spread.mean,
-      explainedVariance: spread.std > 0 ? 1 - (maskedMoments(raw, rollout.mask).std / spread.std) ** 2 : 0,
-      klCoef,
-      learningRate,
+      returnMean: maskedMoments(returns, rollout.mask).mean * this.returnScale.unit,
+      explainedVariance: varianceExplained(returns, raw, rollout.mask),
     };
   }
 
-  state(): AlgorithmState {
-    return packState(this.optimizer, {
-      algorithm: this.name,
-      updatesDone: this.updatesDone,
-      klCoef: this.klControl.coefficient,
-      baseline: this.baseline ? Array.from(this.baseline) : null,
-    });
+  protected surrogate({ scores, rows, mask }: ScoredRows): LossParts {
+    const policyLoss = scoreFunctionLoss(scores.logProbs, rows['advantages'], mask);
+    if (this.options.baseline !== 'value') return { loss: policyLoss };
+    const valuesLoss = valueLoss(scores.values, rows['returns'], mask);
+    return {
+      loss: tf.add(policyLoss, tf.mul(valuesLoss, this.options.valueCoef)),
+      means: { valueLoss: valuesLoss },
+    };
   }
 
-  restore(state: AlgorithmState): void {
-    const values = unpackState(this.optimizer, state, reinforceState, 'REINFORCE');
-    this.updatesDone = values.updatesDone;
-    this.klControl.controller.restore(values.klCoef);
-    this.baseline = values.baseline ? Float32Array.from(values.baseline) : undefined;
+  protected ownState(): z.output<typeof reinforceState> {
+    return { baseline: this.average ? Array.from(this.average) : null, ...this.returnScale.state() };
   }
 
-  dispose(): void {
-    this.gradientSteps?.dispose();
-    this.optimizer.dispose();
+  protected restoreOwn(own: z.output<typeof reinforceState>): void {
+    this.average = own.baseline ? Float32Array.from(own.baseline) : undefined;
+    this.returnScale.restore(own);
   }
 
-  private step(
-    rollout: Rollout,
-    advantages: Float32Array,
-    learningRate: number,
-  ): { loss: number; entropy: number; gradNorm: number; firstRatioDeviation: number } {
-    this.gradientSteps ??= new GradientSteps({
-      parameters: this.policy.parameters,
-      optimizer: this.optimizer,
-      maxGradNorm: this.options.maxGradNorm,
-      name: this.name,
-      rowsPerPass: rowsPerPass(this.policy, rollout),
-      loss: (rows, scalars) => this.loss(rows, scalars),
-    });
-    const { stats } = this.gradientSteps.step({
-      ...rolloutRows(rollout, { advantages }),
-      scalars: { klCoef: this.klControl.coefficient },
-      learningRate,
-    });
-    return stats as { loss: number; entropy: number; gradNorm: number; firstRatioDeviation: number };
+  /** The rollout with the rewards that count, and with values after cuts only where values are learnt. */
+  private rewarded(rollout: Rollout): Rollout {
+    const penalised = this.penalised(rollout);
+    const { baseline, normaliseReturns, gamma } = this.options;
+    if (baseline !== 'value')
+      return { ...penalised, bootstrapValues: new Float32Array(rollout.bootstrapValues.length) };
+    return normaliseReturns ? this.returnScale.apply(penalised, gamma) : penalised;
   }
 
-  private loss(
-    rows: Readonly<Record<string, tf.Tensor>>,
-    { klCoef }: Readonly<Record<string, tf.Scalar>>,
-  ): LossParts {
-    const batch = rolloutTensors(rows);
-    const scores = this.policy.scoreRows(rows);
-    const spread = maskedMean(scores.entropy(), batch.mask);
-    const { entropyCoef } = this.options;
-    let loss: tf.Tensor = scoreFunctionLoss(scores.logProbs, rows['advantages'], batch.mask);
-    if (entropyCoef > 0) loss = tf.sub(loss, tf.mul(spread, entropyCoef));
-    const kl = this.klControl.lossTerm(scores, batch.reference, batch.mask);
-    if (kl) loss = tf.add(loss, tf.mul(kl, klCoef));
-    const ratio = tf.exp(tf.sub(scores.logProbs, batch.oldLogProbs));
-    const firstRatioDeviation = tf.max<tf.Scalar>(tf.mul(tf.abs(tf.sub(ratio, 1)), batch.mask));
-    return { loss: loss as tf.Scalar, means: { entropy: spread }, maxima: { firstRatioDeviation } };
+  /** [B, T] what the baseline expects of each step. */
+  private expected(rollout: Rollout, returns: Float32Array): Float32Array {
+    switch (this.options.baseline) {
+      case 'none':
+        return new Float32Array(returns.length);
+      case 'moving-average':
+        return this.followAverage(rollout, returns);
+      case 'self-critical':
+        return this.greedyReturns(rollout);
+      case 'value':
+        return rollout.values;
+    }
   }
 
-  private followBaseline(averages: Float32Array): void {
+  /** The moving average as it was, which then follows this rollout. */
+  private followAverage(rollout: Rollout, returns: Float32Array): Float32Array {
     const { baselineDecay } = this.options;
-    const old = this.baseline ?? averages;
-    this.baseline = old.map((value, t) => baselineDecay * value + (1 - baselineDecay) * averages[t]);
+    const aligned = 'contextTokens' in rollout.inputs;
+    const now = aligned
+      ? meanPerStep(returns, rollout)
+      : Float32Array.of(maskedMoments(returns, rollout.mask).mean);
+    const old = this.average ?? now;
+    this.average = old.map((value, t) => baselineDecay * value + (1 - baselineDecay) * now[t]);
+    return returns.map((_, i) => old[i % old.length]);
+  }
+
+  /**
+   * Reward-to-go of the greedy rollout from the same context at the same step (Rennie et al. 2017, arXiv:1612.00563, who
+   * have one reward a sequence). A KL that is charged in the reward is not charged to it.
+   */
+  private greedyReturns(rollout: Rollout): Float32Array {
+    const { greedyRewards } = rollout;
+    if (!greedyRewards) {
+      throw new ConfigError(
+        'reinforce.baseline "self-critical" needs rollouts with greedyRewards; this one has none. Give the collector greedyBaseline: true.',
+      );
+    }
+    return rewardsToGo({ ...rollout, rewards: greedyRewards }, this.options.gamma);
   }
 }
-
-const reinforceState = z.object({
-  algorithm: z.literal('reinforce'),
-  updatesDone: z.int().min(0),
-  klCoef: z.number().min(0),
-  baseline: z.array(z.number()).nullable(),
-});
 
 /** Mean over the trajectories of each step: [B, T] → [T]. */
 export function meanPerStep(values: Float32Array, { batchSize, steps, mask }: Rollout): Float32Array {

@@ -13,7 +13,7 @@ export interface RLHFLearnerOptions {
   /** The pre-trained model; it is changed in place. */
   policy: DegradationTransformer;
   environment: SequenceEnvironment;
-  /** By name: `reinforce`, `ppo`. @defaultValue 'reinforce' */
+  /** By name: `reinforce`, `a2c`, `ppo`, `rloo`, `grpo`. @defaultValue 'reinforce' */
   algorithm?: string;
   /** Options of the algorithm, as its schema declares them. */
   algorithmOptions?: object;

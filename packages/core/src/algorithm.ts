@@ -15,6 +15,10 @@ export interface AlgorithmState {
 /** Changes the parameters of a policy. It sees rollouts and has never heard of an environment. */
 export interface Algorithm {
   readonly name: string;
+  /** It compares with what the policy does greedily in the same contexts: rollouts must have `greedyRewards`. */
+  readonly needsGreedyRollout?: boolean;
+  /** It compares k trajectories of each context: rollouts must have groups of this size. */
+  readonly samplesPerContext?: number;
   /** One update from one rollout; leaves no tensor behind. */
   update(rollout: Rollout): UpdateStats;
   state(): AlgorithmState;

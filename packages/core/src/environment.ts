@@ -54,6 +54,11 @@ export interface SequenceEnvironment<Batch extends SequenceBatch = SequenceBatch
    * @throws {ShapeError} when `generated` is not B × L tokens
    */
   reward(batch: Batch, generated: Int32Array): SequenceReward;
+  /**
+   * The batch with each of its rows k times, one after the other; for algorithms that compare several continuations of one
+   * context. An environment whose batches hold nothing but `size` and `contextTokens` may leave it out.
+   */
+  repeat?(batch: Batch, times: number): Batch;
   /** The generated continuation of row `index` in the data's own units; an environment without pictures omits it. */
   view?(batch: Batch, index: number, generated: Int32Array): TrajectoryView;
 }

@@ -71,7 +71,14 @@ export { fanStatistics, forecastChart } from './charts/forecast-chart.js';
 export type { ForecastChartOptions, ForecastWindow } from './charts/forecast-chart.js';
 export { intervalChart } from './charts/interval-chart.js';
 export type { ChartInterval, IntervalChartOptions, IntervalPanel } from './charts/interval-chart.js';
-export { generalisedAdvantages, maskedMoments, normaliseAdvantages, rewardsToGo } from './math/advantages.js';
+export {
+  generalisedAdvantages,
+  maskedMoments,
+  normaliseAdvantages,
+  nStepAdvantages,
+  rewardsToGo,
+  wholeReturns,
+} from './math/advantages.js';
 export type { RewardSteps } from './math/advantages.js';
 export {
   aggregateIntervals,
@@ -81,11 +88,21 @@ export {
   profileIntervals,
 } from './math/bootstrap.js';
 export type { BootstrapOptions, Interval } from './math/bootstrap.js';
-export { AdaptiveKlController, FixedKlController } from './math/kl-controllers.js';
+export { groupNormalisedAdvantages, leaveOneOutAdvantages } from './math/group-advantages.js';
+export type { GroupedReturns } from './math/group-advantages.js';
+export { AdaptiveKlController, DoublingKlController, FixedKlController } from './math/kl-controllers.js';
 export type { AdaptiveKlOptions, KlController } from './math/kl-controllers.js';
 export { exactKl, exactKlOnHost, klEstimators, sampledKl, sampledKlTensor } from './math/kl.js';
 export type { KlEstimator, SampledKlEstimator } from './math/kl.js';
-export { clippedSurrogateLoss, entropy, maskedMean, scoreFunctionLoss, valueLoss } from './math/losses.js';
+export {
+  clippedSurrogateLoss,
+  dualClippedSurrogateLoss,
+  entropy,
+  klPenalisedSurrogateLoss,
+  maskedMean,
+  scoreFunctionLoss,
+  valueLoss,
+} from './math/losses.js';
 export { linearSchedule, warmupCosine } from './math/schedules.js';
 export {
   interquartileMean,

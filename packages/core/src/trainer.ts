@@ -73,7 +73,12 @@ export class Trainer {
   /** @throws {NumericalError} when an invariant breaks or a number is not finite */
   async run(): Promise<TrainResult> {
     if ('collector' in this.options) return this.loop(this.options.collector);
-    const collector = new SequenceCollector(this.options);
+    const { algorithm } = this.options;
+    const collector = new SequenceCollector({
+      ...this.options,
+      samplesPerContext: algorithm.samplesPerContext,
+      greedyBaseline: algorithm.needsGreedyRollout,
+    });
     try {
       return await this.loop(collector);
     } finally {

@@ -6,8 +6,10 @@ import {
   ShapeError,
   generalisedAdvantages,
   maskedMoments,
+  nStepAdvantages,
   normaliseAdvantages,
   rewardsToGo,
+  wholeReturns,
   type RewardSteps,
 } from '@rollcast/core';
 
@@ -216,4 +218,48 @@ test('normalised advantages have mean 0 and deviation 1 over the real steps, and
 test('a single step cannot be normalised', () => {
   expect(() => normaliseAdvantages([1, 2], [0, 1])).toThrow('over two steps or more; got 1');
   expect(() => normaliseAdvantages([1, 2, 3], [1, 1])).toThrow(ShapeError);
+});
+
+describe('n-step advantages', () => {
+  test('by hand: n = 2, γ = .5, values 10, 20, 30, rewards 1, 2, 3', () => {
+    // 1 + .5·2 + .25·30 = 9.5; 2 + .5·3 = 3.5 (the end comes first); 3
+    const { advantages, returns } = nStepAdvantages(episode([1, 2, 3]), [10, 20, 30], 0.5, 2);
+    expect(returns).toBeAllClose([9.5, 3.5, 3]);
+    expect(advantages).toBeAllClose([-0.5, -16.5, -27]);
+  });
+
+  test('a cut bootstraps once: r = 1, γ = .9, V = 10 gives 10, not 9.1', () => {
+    const cut = { terminated: [0], truncated: [1], bootstrapValues: [10] };
+    for (const n of [1, 2, 5])
+      expect(nStepAdvantages(episode([1], cut), [0], 0.9, n).returns).toBeAllClose([10]);
+  });
+
+  test('n = 1 is λ = 0, and n of a whole row is λ = 1, over any ends, cuts and padding', () => {
+    fc.assert(
+      fc.property(shapes, ({ batchSize, steps, seed, gamma }) => {
+        const { data, values } = randomSteps(batchSize, steps, seed);
+        for (const [n, lambda] of [
+          [1, 0],
+          [steps, 1],
+        ]) {
+          const found = nStepAdvantages(data, values, gamma, n);
+          const expected = generalisedAdvantages(data, values, gamma, lambda);
+          expect(found.advantages).toBeAllClose(expected.advantages, { atol: 1e-5 });
+          expect(found.returns).toBeAllClose(expected.returns, { atol: 1e-5 });
+        }
+      }),
+    );
+  });
+
+  test('needs an integer n ≥ 1', () => {
+    expect(() => nStepAdvantages(episode([1]), [0], 1, 0)).toThrow(
+      'n-step returns need an integer n ≥ 1; got 0.',
+    );
+    expect(() => nStepAdvantages(episode([1]), [0], 1, 1.5)).toThrow(ShapeError);
+  });
+});
+
+test('whole returns: the first real reward-to-go of a row on all its real steps', () => {
+  const rows = { batchSize: 2, steps: 3, mask: [1, 1, 0, 0, 1, 1] };
+  expect(wholeReturns([5, 3, 0, 0, 9, 4], rows)).toBeAllClose([5, 5, 0, 0, 9, 9]);
 });

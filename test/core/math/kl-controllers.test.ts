@@ -1,6 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 
-import { AdaptiveKlController, ConfigError, FixedKlController, NumericalError } from '@rollcast/core';
+import {
+  AdaptiveKlController,
+  ConfigError,
+  DoublingKlController,
+  FixedKlController,
+  NumericalError,
+} from '@rollcast/core';
 
 const adaptive = (changes = {}): AdaptiveKlController =>
   new AdaptiveKlController({ target: 0.1, initial: 0.5, horizonEpisodes: 1000, ...changes });
@@ -73,4 +79,31 @@ test('the fixed controller stays what it is, and a negative coefficient is refus
   expect(controller.coefficient).toBe(0.3);
   expect(() => new FixedKlController(-1)).toThrow(ConfigError);
   expect(() => new FixedKlController(NaN)).toThrow('klCoef must be ≥ 0; got NaN');
+});
+
+describe('the doubling controller', () => {
+  const after = (...kls: number[]): number => {
+    const controller = new DoublingKlController({ target: 0.03, initial: 1 });
+    for (const kl of kls) controller.update(kl);
+    return controller.coefficient;
+  };
+
+  test('halves below target / 1.5, doubles above 1.5 · target, and stays between', () => {
+    expect(after(0.019)).toBe(0.5);
+    expect(after(0.021)).toBe(1);
+    expect(after(0.044)).toBe(1);
+    expect(after(0.046)).toBe(2);
+    expect(after(0.046, 0.046, 0.01)).toBe(2);
+  });
+
+  test('comes back after a long stretch of nothing: it stays within 2^±20 of its start', () => {
+    expect(after(...new Array<number>(500).fill(0))).toBe(2 ** -20);
+    expect(after(...new Array<number>(500).fill(1))).toBe(2 ** 20);
+  });
+
+  test('refuses a target or start ≤ 0, and a KL that is not a number', () => {
+    expect(() => new DoublingKlController({ target: 0, initial: 1 })).toThrow('must be > 0; got 0');
+    expect(() => new DoublingKlController({ target: 1, initial: -1 })).toThrow(ConfigError);
+    expect(() => after(NaN)).toThrow(NumericalError);
+  });
 });

@@ -3,7 +3,9 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import {
   ShapeError,
   clippedSurrogateLoss,
+  dualClippedSurrogateLoss,
   entropy,
+  klPenalisedSurrogateLoss,
   maskedMean,
   scoreFunctionLoss,
   tf,
@@ -40,6 +42,32 @@ describe('by hand', () => {
     expect(take(clippedSurrogateLoss(logProbs, logProbs, row(1, 2, 9), row(1, 1, 0), 0.2))).toBeAllClose([
       -1.5,
     ]);
+  });
+
+  test('clipped surrogate: ε as a tensor is ε as a number', () => {
+    const args = [tf.log(row(1.5, 0.5, 1.1)), row(0, 0, 0), row(1, -1, 2), row(1, 1, 1)] as const;
+    const asTensor = take(clippedSurrogateLoss(...args, tf.scalar(0.2)));
+    expect(asTensor).toBeAllClose(take(clippedSurrogateLoss(...args, 0.2)), { atol: 1e-6 });
+  });
+
+  test('dual clip: a negative advantage costs at most c times itself, a positive one is as before', () => {
+    const ratios = row(10, 2, 10, 0.5);
+    const advantages = row(-1, -1, 1, -1);
+    // ε = .2, c = 3: max(−10, −3), max(−2, −3), min(10, 1.2), max(−.8, −3) = −3, −2, 1.2, −.8; mean −1.15
+    const args = [tf.log(ratios), row(0, 0, 0, 0), advantages, row(1, 1, 1, 1)] as const;
+    expect(take(dualClippedSurrogateLoss(...args, 0.2, 3))).toBeAllClose([1.15], { atol: 1e-6 });
+  });
+
+  test('penalised surrogate: −ρÂ + β(ρ − 1 − log ρ), by hand', () => {
+    // ρ = 2: −2·3 + .5·(1 − log 2); ρ = 1: −1·(−1) + 0
+    const loss = klPenalisedSurrogateLoss(
+      tf.log(row(2, 1, 9)),
+      row(0, 0, 0),
+      row(3, -1, 9),
+      row(1, 1, 0),
+      0.5,
+    );
+    expect(take(loss)).toBeAllClose([(-6 + 0.5 * (1 - Math.log(2)) + 1) / 2], { atol: 1e-6 });
   });
 
   test('value loss: half the mean square', () => {
@@ -95,6 +123,33 @@ describe('gradients agree with central differences', () => {
     expect(take(tf.grad(loss)(logProbs))).toBeAllClose([0, -0.125, 0.375, 0], { atol: 1e-6 });
   });
 
+  test('dual clip, with ratios on every side', () => {
+    const old = tf.zeros([1, 6]);
+    const logProbs = tf.log(row(10, 2, 1.5, 0.5, 0.9, 1.1));
+    const advantages = row(-1, -1, 1, -2, 1, -1);
+    const ones = tf.ones([1, 6]);
+    const loss = (x: tf.Tensor): tf.Scalar => dualClippedSurrogateLoss(x, old, advantages, ones, 0.2, 3);
+    expectGradient(loss, [logProbs]);
+    // beyond c nothing pulls; ρ = 2 still does
+    expect(take(tf.grad(loss)(logProbs)).slice(0, 3)).toBeAllClose([0, 2 / 6, 0], { atol: 1e-6 });
+  });
+
+  test('clipped surrogate with ε as a tensor', () => {
+    const old = tf.zeros([1, 4]);
+    const [advantages, ones, epsilon] = [row(1, 1, -1, -1), tf.ones([1, 4]), tf.scalar(0.2)];
+    expectGradient(
+      (x) => clippedSurrogateLoss(x, old, advantages, ones, epsilon),
+      [tf.log(row(1.5, 0.5, 1.5, 0.5))],
+    );
+  });
+
+  test('penalised surrogate', () => {
+    const [old, advantages] = parts('old', 'advantages');
+    const m = mask();
+    const near = tf.add(old, normals([B, T], 'move', 0.3));
+    expectGradient((x) => klPenalisedSurrogateLoss(x, old, advantages, m, 0.7), [near]);
+  });
+
   test('value loss', () => {
     const [values, returns] = parts('values', 'returns');
     const m = mask();
@@ -130,11 +185,24 @@ test('the first step of PPO is the step of REINFORCE: equal gradients at ratio 1
   expect(take(ppo)).toBeAllClose(take(reinforce), { atol: 1e-7 });
 });
 
+test('the gradient of the penalty, averaged over actions of the old policy, is that of KL(π_old ‖ π)', () => {
+  const oldLogits = tf.tensor1d([0.3, -0.5, 1]);
+  const logits = tf.tensor1d([-0.2, 0.4, 0.1]);
+  const old = tf.logSoftmax(oldLogits);
+  const expected = tf.grad((x) => tf.sum(tf.mul(tf.exp(old), tf.sub(old, tf.logSoftmax(x)))))(logits);
+  // every action once, weighted by π_old: the mask of a mean
+  const [zeros, weights] = [tf.zeros([3]), tf.exp(old)];
+  const found = tf.grad((x) => klPenalisedSurrogateLoss(tf.logSoftmax(x), old, zeros, weights, 1))(logits);
+  expect(take(found)).toBeAllClose(take(expected), { atol: 1e-6 });
+});
+
 test('[N, 1] against [N] is refused, never broadcast', () => {
   const [column, flat] = [tf.zeros([3, 1]), tf.zeros([3])];
   expect(() => maskedMean(column, flat)).toThrow(ShapeError);
   expect(() => scoreFunctionLoss(column, flat, flat)).toThrow(ShapeError);
   expect(() => clippedSurrogateLoss(flat, flat, flat, column, 0.2)).toThrow(ShapeError);
+  expect(() => dualClippedSurrogateLoss(flat, column, flat, flat, 0.2, 3)).toThrow(ShapeError);
+  expect(() => klPenalisedSurrogateLoss(column, flat, flat, flat, 1)).toThrow(ShapeError);
   expect(() => valueLoss(column, flat, flat)).toThrow(
     'valueLoss needs tensors of one shape; got values [3, 1], returns [3], mask [3].',
   );
@@ -148,6 +216,8 @@ test('a loss leaves behind its result and nothing else', () => {
     () => maskedMean(x, x),
     () => scoreFunctionLoss(x, x, x),
     () => clippedSurrogateLoss(x, x, x, x, 0.2),
+    () => dualClippedSurrogateLoss(x, x, x, x, 0.2, 3),
+    () => klPenalisedSurrogateLoss(x, x, x, x, 1),
     () => valueLoss(x, x, x),
     () => valueLoss(x, x, x, { oldValues: x, range: 1 }),
     () => entropy(logits),

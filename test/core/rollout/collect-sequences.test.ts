@@ -1,9 +1,12 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 
 import {
+  ConfigError,
   DegradationTransformer,
   EnvironmentError,
   collectSequences,
+  type CollectOptions,
+  type SequenceBatch,
   type SequenceEnvironment,
 } from '@rollcast/core';
 
@@ -112,5 +115,116 @@ describe('an environment that breaks its contract is named, with what it did', (
 
   test('another vocabulary than the policy', () => {
     expect(() => collect(new RepeatEnvironment(), model(7))).toThrow('speaks 6 tokens and the policy 7');
+  });
+});
+
+describe('several samples of each context', () => {
+  const collectGroups = (environment: SequenceEnvironment, changes: Partial<CollectOptions> = {}) =>
+    collectSequences({
+      environment,
+      policy: model(),
+      batchSize: 6,
+      samplesPerContext: 3,
+      seed: 1,
+      update: 0,
+      ...changes,
+    });
+
+  test('each context is sampled once and continued k times in neighbouring rows', () => {
+    const environment = new RepeatEnvironment();
+    const { rollout, batch } = collectGroups(environment);
+    expect(rollout.samplesPerContext).toBe(3);
+    const alone = collectSequences({ environment, policy: model(), batchSize: 2, seed: 1, update: 0 }).batch;
+    const rows = Array.from({ length: 6 }, (_, i) => Array.from(batch.contextTokens.slice(3 * i, 3 * i + 3)));
+    const [first, second] = [0, 1].map((i) => Array.from(alone.contextTokens.slice(3 * i, 3 * i + 3)));
+    expect(rows).toEqual([first, first, first, second, second, second]);
+    // the continuations are not copies
+    const actions = Array.from({ length: 6 }, (_, i) => rollout.actions.slice(L * i, L * i + L).join());
+    expect(new Set(actions.slice(0, 3)).size).toBeGreaterThan(1);
+    expect(rollout.rewards).toEqual(environment.reward(batch, rollout.actions as Int32Array).reward);
+  });
+
+  test('one sample of each context is the plain rollout', () => {
+    const environment = new RepeatEnvironment();
+    const plain = collectSequences({ environment, policy: model(), batchSize: 6, seed: 1, update: 0 });
+    expect(collectGroups(environment, { samplesPerContext: 1 })).toEqual(plain);
+    expect(plain.rollout.samplesPerContext).toBeUndefined();
+  });
+
+  /** A batch that knows more than its contexts. */
+  class Labelled extends RepeatEnvironment {
+    override sample(batchSize: number, random: Parameters<RepeatEnvironment['sample']>[1]) {
+      const batch = super.sample(batchSize, random);
+      return { ...batch, labels: Array.from({ length: batchSize }, (_, i) => `row ${i}`) };
+    }
+  }
+
+  test('an environment whose batches hold more says how to repeat them', () => {
+    const repeating = Object.assign(new Labelled(), {
+      repeat: ({ size, contextTokens, labels }: SequenceBatch & { labels: string[] }, times: number) => ({
+        size: size * times,
+        contextTokens: Int32Array.from({ length: contextTokens.length * times }, (_, i) => {
+          const row = Math.floor(i / 3 / times);
+          return contextTokens[3 * row + (i % 3)];
+        }),
+        labels: labels.flatMap((label) => new Array<string>(times).fill(label)),
+      }),
+    });
+    const { batch } = collectGroups(repeating);
+    expect((batch as unknown as { labels: string[] }).labels).toEqual(
+      ['row 0', 'row 1'].flatMap((label) => [label, label, label]),
+    );
+  });
+
+  test('one that does not is named, with what its batches hold', () => {
+    expect(() => collectGroups(new Labelled())).toThrow(
+      'The environment "repeat" cannot continue a context 3 times: its batches also hold labels, and it has no repeat(batch, times).',
+    );
+  });
+
+  test('one that repeats in another order is refused', () => {
+    const wrong = Object.assign(new RepeatEnvironment(), {
+      repeat: ({ size, contextTokens }: SequenceBatch, times: number) => ({
+        size: size * times,
+        contextTokens: Int32Array.from(
+          { length: contextTokens.length * times },
+          (_, i) => contextTokens[i % 6],
+        ),
+      }),
+    });
+    expect(() => collectGroups(wrong)).toThrow(EnvironmentError);
+  });
+
+  test('samples that do not divide the batch are refused', () => {
+    const groups = () => collectGroups(new RepeatEnvironment(), { samplesPerContext: 4 });
+    expect(groups).toThrow(
+      'samplesPerContext must be an integer that divides the batch (6 trajectories); got 4.',
+    );
+    expect(groups).toThrow(ConfigError);
+  });
+});
+
+describe('the greedy baseline', () => {
+  test('is the reward of the most likely continuation of each context, on the rows of that context', () => {
+    const [environment, policy] = [new RepeatEnvironment({ credit: 'sequence' }), model()];
+    const options = { environment, policy, batchSize: 6, seed: 1, update: 0, greedyBaseline: true };
+    const { rollout, batch, metrics } = collectSequences({ ...options, samplesPerContext: 2 });
+    const { tokens } = policy.generate({ contextTokens: batch.contextTokens, batchSize: 6, horizon: L });
+    const totals = environment.reward(batch, tokens).reward;
+    expect(rollout.greedyRewards).toBeAllClose(Array.from(totals).flatMap((total) => [0, 0, 0, total]));
+    expect(metrics['reward/greedyMean']).toBeAllClose(totals.reduce((a, b) => a + b, 0) / 6);
+  });
+
+  test('changes nothing else', () => {
+    const options = {
+      environment: new RepeatEnvironment(),
+      policy: model(),
+      batchSize: B,
+      seed: 1,
+      update: 0,
+    };
+    const { greedyRewards, ...rest } = collectSequences({ ...options, greedyBaseline: true }).rollout;
+    expect(greedyRewards).toHaveLength(B * L);
+    expect(rest).toEqual(collectSequences(options).rollout);
   });
 });

@@ -51,6 +51,12 @@ describe('sampling', () => {
     expect(draw()).toEqual(draw());
   });
 
+  test('a repeated batch is the batch of each window repeated, one after the other', () => {
+    const environment = make();
+    const repeated = environment.repeat(environment.batch([windows[0], windows[3]]), 2);
+    expect(repeated).toEqual(environment.batch([windows[0], windows[0], windows[3], windows[3]]));
+  });
+
   test('a batch size below one is refused', () => {
     expect(errorOf(() => make().sample(0, new RandomStream(0, 'test')))).toBeInstanceOf(ConfigError);
   });

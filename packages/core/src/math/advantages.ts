@@ -109,6 +109,77 @@ export function generalisedAdvantages(
 }
 
 /**
+ * Advantages from n-step returns (Mnih et al. 2016, section 4.2, arXiv:1602.01783):
+ *
+ *   Rₜ = rₜ + γ rₜ₊₁ + … + γⁿ⁻¹ rₜ₊ₙ₋₁ + γⁿ V(sₜ₊ₙ),   Âₜ = Rₜ − V(sₜ),   shorter at every end and cut
+ *
+ * @param values - [B, T] V(sₜ) at collection
+ * @param gamma - γ in [0, 1]
+ * @param n - steps of reward before the value; 1 is the one-step error (λ = 0), T or more goes to the end of the row (λ = 1)
+ * @returns advantages and value targets R, both [B, T], 0 on padding
+ * @throws {ShapeError} when a part is not B × T long, or n is no integer ≥ 1
+ */
+export function nStepAdvantages(
+  data: RewardSteps,
+  values: ArrayLike<number>,
+  gamma: number,
+  n: number,
+): { advantages: Float32Array; returns: Float32Array } {
+  checkShapes(data, values);
+  if (!Number.isInteger(n) || n < 1) throw new ShapeError(`n-step returns need an integer n ≥ 1; got ${n}.`);
+  const { batchSize, steps, rewards, terminated, truncated, bootstrapValues, mask } = data;
+  const advantages = new Float32Array(batchSize * steps);
+  const returns = new Float32Array(batchSize * steps);
+  for (let b = 0; b < batchSize; b++) {
+    const real = realSteps(b, steps, mask);
+    real.forEach((i, first) => {
+      let discount = 1;
+      let sum = 0;
+      for (let m = first; m < real.length; m++) {
+        if (m === first + n) {
+          sum += discount * values[real[m]];
+          break;
+        }
+        sum += discount * rewards[real[m]];
+        discount *= gamma;
+        if (terminated[real[m]]) break;
+        if (truncated[real[m]]) {
+          sum += discount * bootstrapValues[real[m]];
+          break;
+        }
+      }
+      returns[i] = sum;
+      advantages[i] = sum - values[i];
+    });
+  }
+  return { advantages, returns };
+}
+
+/** Places of the real steps of row b, in their order. */
+function realSteps(b: number, steps: number, mask: ArrayLike<number>): number[] {
+  return Array.from({ length: steps }, (_, t) => b * steps + t).filter((i) => mask[i]);
+}
+
+/**
+ * The return of each whole row on all of its steps: its first real reward-to-go, repeated.
+ *
+ * @param returns - [B, T] rewards-to-go
+ * @param mask - [B, T], 1 for real steps
+ * @returns [B, T], 0 on padding
+ */
+export function wholeReturns(
+  returns: ArrayLike<number>,
+  { batchSize, steps, mask }: Pick<RewardSteps, 'batchSize' | 'steps' | 'mask'>,
+): Float32Array {
+  const whole = new Float32Array(batchSize * steps);
+  for (let b = 0; b < batchSize; b++) {
+    const real = realSteps(b, steps, mask);
+    for (const i of real) whole[i] = returns[real[0]];
+  }
+  return whole;
+}
+
+/**
  * Mean and standard deviation of the entries where the mask is 1.
  *
  * @returns `{ mean, std }` with the population standard deviation

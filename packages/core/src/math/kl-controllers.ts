@@ -66,3 +66,42 @@ export class AdaptiveKlController implements KlController {
     this.coefficient = coefficient;
   }
 }
+
+/** Largest factor by which the doubling controller goes away from its start, either way. */
+const DOUBLING_REACH = 2 ** 20;
+
+/**
+ * The controller of PPO's penalty form (Schulman et al. 2017, section 4, arXiv:1707.06347):
+ *
+ *   β ← β / 2 where KL < target / 1.5,   β ← 2 β where KL > 1.5 · target
+ *
+ * Departure: β stays within 2^±20 of its start, so that a long stretch without movement can be undone.
+ */
+export class DoublingKlController implements KlController {
+  coefficient: number;
+
+  /**
+   * @param options - KL to hold, in nats a step, and β at the start; both > 0
+   * @throws {ConfigError} when one is not
+   */
+  constructor(private readonly options: { target: number; initial: number }) {
+    for (const [name, value] of Object.entries(options)) {
+      if (!(value > 0 && Number.isFinite(value)))
+        throw new ConfigError(`The ${name} of a KL controller must be > 0; got ${value}.`);
+    }
+    this.coefficient = options.initial;
+  }
+
+  /** @throws {NumericalError} when the KL is not finite */
+  update(kl: number): void {
+    const { target, initial } = this.options;
+    if (!Number.isFinite(kl))
+      throw new NumericalError(`The KL to the old policy became ${kl}; the KL controller cannot follow it.`);
+    if (kl < target / 1.5) this.coefficient = Math.max(this.coefficient / 2, initial / DOUBLING_REACH);
+    if (kl > target * 1.5) this.coefficient = Math.min(this.coefficient * 2, initial * DOUBLING_REACH);
+  }
+
+  restore(coefficient: number): void {
+    this.coefficient = coefficient;
+  }
+}

@@ -1,10 +1,11 @@
-import type { SequenceBatch, SequenceEnvironment } from '../environment.js';
-import { EnvironmentError } from '../errors.js';
+import type { SequenceBatch, SequenceEnvironment, SequenceReward } from '../environment.js';
+import { ConfigError, EnvironmentError } from '../errors.js';
 import { exactKl } from '../math/kl.js';
 import type { Generation, SequencePolicy } from '../policy.js';
 import { RandomStream } from '../random.js';
 import { compile, tf, type CompiledFunction } from '../tf.js';
 import type { Collected, RolloutCollector } from './collector.js';
+import { repeatBatch, repeatRows } from './repeat-batch.js';
 import type { ReferenceScores, Rollout } from './rollout.js';
 
 export interface CollectorOptions {
@@ -15,6 +16,10 @@ export interface CollectorOptions {
   /** B, trajectories. */
   batchSize: number;
   seed: number;
+  /** k, trajectories of each context, one after the other; a divisor of B. @defaultValue 1 */
+  samplesPerContext?: number;
+  /** Also lets the policy continue each context greedily; the rollout has the rewards of that. @defaultValue false */
+  greedyBaseline?: boolean;
 }
 
 export interface CollectOptions extends CollectorOptions {
@@ -39,7 +44,14 @@ export function collectSequences(options: CollectOptions): Collected & { batch: 
 export class SequenceCollector implements RolloutCollector {
   private readonly reference: ReferenceScorer | undefined;
 
+  /** @throws {ConfigError} when the samples of a context do not divide the batch */
   constructor(private readonly options: CollectorOptions) {
+    const { batchSize, samplesPerContext: k = 1 } = options;
+    if (!Number.isInteger(k) || k < 1 || batchSize % k !== 0) {
+      throw new ConfigError(
+        `samplesPerContext must be an integer that divides the batch (${batchSize} trajectories); got ${k}.`,
+      );
+    }
     if (options.referencePolicy) this.reference = new ReferenceScorer(options.referencePolicy);
   }
 
@@ -51,9 +63,12 @@ export class SequenceCollector implements RolloutCollector {
    */
   collect(update: number): Collected & { batch: SequenceBatch } {
     const { environment, policy, batchSize, seed } = this.options;
+    const { samplesPerContext = 1 } = this.options;
     const { horizon, contextLength } = environment;
-    const batch = environment.sample(batchSize, new RandomStream(seed, `rollout/contexts/${update}`));
-    checkContexts(environment, batch, batchSize, policy.vocabularySize);
+    const contexts = batchSize / samplesPerContext;
+    const sampled = environment.sample(contexts, new RandomStream(seed, `rollout/contexts/${update}`));
+    checkContexts(environment, sampled, contexts, policy.vocabularySize);
+    const batch = repeatBatch(environment, sampled, samplesPerContext);
     const generation = policy.generate({
       contextTokens: batch.contextTokens,
       batchSize,
@@ -61,16 +76,7 @@ export class SequenceCollector implements RolloutCollector {
       random: new RandomStream(seed, `rollout/actions/${update}`),
       withDistribution: this.reference !== undefined,
     });
-    const { reward, components } = environment.reward(batch, generation.tokens);
-    checkNumbers(`The reward of the environment "${environment.name}"`, reward, batchSize, horizon);
-    for (const [name, numbers] of Object.entries(components)) {
-      checkNumbers(
-        `The component "${name}" of the environment "${environment.name}"`,
-        numbers,
-        batchSize,
-        horizon,
-      );
-    }
+    const { reward, components } = checkedReward(environment, batch, generation.tokens);
     const terminated = new Uint8Array(batchSize * horizon);
     for (let b = 0; b < batchSize; b++) terminated[(b + 1) * horizon - 1] = 1;
     const rollout: Rollout = {
@@ -86,6 +92,8 @@ export class SequenceCollector implements RolloutCollector {
       bootstrapValues: new Float32Array(batchSize * horizon),
       mask: new Float32Array(batchSize * horizon).fill(1),
       inputs: { contextTokens: batch.contextTokens, contextLength },
+      ...(samplesPerContext > 1 && { samplesPerContext }),
+      ...(this.options.greedyBaseline && { greedyRewards: this.greedyRewards(sampled, samplesPerContext) }),
       ...(this.reference && { reference: this.reference.score(batch, generation, horizon) }),
     };
     return { rollout, batch, metrics: rolloutMetrics(rollout) };
@@ -94,6 +102,30 @@ export class SequenceCollector implements RolloutCollector {
   dispose(): void {
     this.reference?.dispose();
   }
+
+  /** [B, L] rewards of the most likely continuation of each context, on every row of that context. */
+  private greedyRewards(sampled: SequenceBatch, samplesPerContext: number): Float32Array {
+    const { environment, policy } = this.options;
+    const { horizon } = environment;
+    const { size, contextTokens } = sampled;
+    const { tokens } = policy.generate({ contextTokens, batchSize: size, horizon });
+    const { reward } = checkedReward(environment, sampled, tokens);
+    return repeatRows(rewardPerStep(reward, size, horizon), size, samplesPerContext);
+  }
+}
+
+/** What the environment says about generated tokens, checked. */
+function checkedReward(
+  environment: SequenceEnvironment,
+  batch: SequenceBatch,
+  generated: Int32Array,
+): SequenceReward {
+  const { name, horizon } = environment;
+  const { reward, components } = environment.reward(batch, generated);
+  checkNumbers(`The reward of the environment "${name}"`, reward, batch.size, horizon);
+  for (const [component, numbers] of Object.entries(components))
+    checkNumbers(`The component "${component}" of the environment "${name}"`, numbers, batch.size, horizon);
+  return { reward, components };
 }
 
 /** A token that the embedding does not know would be read as nothing at all; so would a batch cut into other rows. */
@@ -201,11 +233,12 @@ class ReferenceScorer {
 
 /** Means over the rollout: the reward as optimised (a sum over steps), every component, the KL with its unit. */
 function rolloutMetrics(rollout: Rollout): Record<string, number> {
-  const { batchSize, rewards, components, reference } = rollout;
+  const { batchSize, rewards, components, greedyRewards, reference } = rollout;
   const sum = (x: Float32Array): number => x.reduce((a, b) => a + b, 0);
   const metrics: Record<string, number> = { 'reward/mean': sum(rewards) / batchSize };
   for (const [name, values] of Object.entries(components))
     metrics[`reward/${name}`] = sum(values) / values.length;
+  if (greedyRewards) metrics['reward/greedyMean'] = sum(greedyRewards) / batchSize;
   if (reference) {
     const total = sum(reference.exactKl);
     metrics['kl/exactPerToken'] = total / sum(rollout.mask);

@@ -27,6 +27,10 @@ export interface Rollout {
   readonly mask: Float32Array;
   /** What the policy needs to score the actions again. */
   readonly inputs: SequenceInputs | ObservationInputs;
+  /** k, where rows come in groups of k trajectories of the same context, one after the other. */
+  readonly samplesPerContext?: number;
+  /** [B, T] rewards of the most likely trajectory of each row's context; absent unless asked for. */
+  readonly greedyRewards?: Float32Array;
   /** What the frozen reference policy says about the same actions; absent without a reference. */
   readonly reference?: ReferenceScores;
 }

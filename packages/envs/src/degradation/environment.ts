@@ -69,6 +69,20 @@ export class DegradationEnvironment<Scaling = unknown> implements SequenceEnviro
     return { size: windows.length, contextTokens, windows, scalings };
   }
 
+  /** Every window `times` times, one after the other. */
+  repeat(
+    { size, contextTokens, windows, scalings }: DegradationBatch<Scaling>,
+    times: number,
+  ): DegradationBatch<Scaling> {
+    const rows = <T>(of: readonly T[]): T[] => of.flatMap((one) => new Array<T>(times).fill(one));
+    const tokens = new Int32Array(contextTokens.length * times);
+    for (let b = 0; b < size * times; b++) {
+      const start = Math.floor(b / times) * this.contextLength;
+      tokens.set(contextTokens.subarray(start, start + this.contextLength), b * this.contextLength);
+    }
+    return { size: size * times, contextTokens: tokens, windows: rows(windows), scalings: rows(scalings) };
+  }
+
   reward(batch: DegradationBatch<Scaling>, generated: Int32Array): SequenceReward {
     this.checkTokens(batch, generated);
     const { horizon, scorer } = this;

@@ -81,7 +81,11 @@ export function minibatchEpochs(
   const seen: Record<string, number>[] = [];
   let stoppedEarly = 0;
   for (let epoch = 0; epoch < updateEpochs && !stoppedEarly; epoch++) {
-    const order = new RandomStream(stream.seed, `${stream.name}/${epoch}`).permutation(rows);
+    // where one minibatch holds all rows, their order means nothing and they need not be copied
+    const order =
+      minibatchSize === rows
+        ? Int32Array.from({ length: rows }, (_, i) => i)
+        : new RandomStream(stream.seed, `${stream.name}/${epoch}`).permutation(rows);
     for (let start = 0; start < rows && !stoppedEarly; start += minibatchSize) {
       const { stats, taken } = step(order.subarray(start, start + minibatchSize));
       seen.push(stats);

@@ -34,8 +34,9 @@ export function rolloutRows(
   const { inputs, reference } = rollout;
   const { rows: all, stepsPerRow } = scoredRows(rollout);
   const count = rowIndices?.length ?? all;
+  const inOrder = !rowIndices || (count === all && Array.from(rowIndices).every((row, i) => row === i));
   const pick = <A extends Float32Array | Int32Array>(array: A): A => {
-    if (!rowIndices) return array;
+    if (inOrder) return array;
     const width = array.length / all;
     const size = rowIndices.length * width;
     const picked = (array instanceof Int32Array ? new Int32Array(size) : new Float32Array(size)) as A;

@@ -27,8 +27,8 @@ const settings: Record<string, Settings> = {
     ...{ count: 8, stepsPerRollout: 32, budget: 100_000 },
   },
   a2c: {
-    options: { learningRate: 2e-3, gamma: 0.99, gaeLambda: 0.95, entropyCoef: 0.01 },
-    ...{ count: 8, stepsPerRollout: 32, budget: 500_000 },
+    options: { learningRate: 1e-3, gamma: 0.99 },
+    ...{ count: 8, stepsPerRollout: 16, budget: 500_000 },
   },
   reinforce: {
     options: { learningRate: 2e-3, gamma: 0.99, baseline: 'value', entropyCoef: 0.01 },
@@ -36,9 +36,7 @@ const settings: Record<string, Settings> = {
   },
 };
 
-test.each(
-  Object.keys(settings).flatMap((name) => [1, 2, 3].map((seed): [string, number] => [name, seed])),
-)(
+test.each(Object.keys(settings).flatMap((name) => [1, 2, 3].map((seed): [string, number] => [name, seed])))(
   '%s, seed %i',
   async (name, seed) => {
     const { options, count, stepsPerRollout, budget } = settings[name];

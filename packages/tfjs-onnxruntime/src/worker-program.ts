@@ -12,8 +12,8 @@ const { workerData } = require('node:worker_threads');
 const { port, signal, resolveFrom } = workerData;
 const sessions = new Map();
 
-function loadSession({ id, model, ports, outputs, config, shared }) {
-  const loaded = { shared, failure: undefined };
+function loadSession({ id, model, ports, outputs, config }) {
+  const loaded = { slots: [], failure: undefined };
   sessions.set(id, loaded);
   try {
     const load = createRequire(resolveFrom);
@@ -22,7 +22,10 @@ function loadSession({ id, model, ports, outputs, config, shared }) {
     initOrt();
     loaded.session = new binding.InferenceSession();
     loaded.session.loadModel(model.buffer, model.byteOffset, model.byteLength, config);
-    loaded.own = shared.map((array) => array.slice());
+    const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array };
+    loaded.own = ports.map(
+      ({ type, shape }) => new arrays[type](shape.reduce((size, dimension) => size * dimension, 1)),
+    );
     loaded.feeds = Object.fromEntries(
       ports.map(({ type, shape }, i) => ['i' + i, new Tensor(type, loaded.own[i], shape)]),
     );
@@ -32,10 +35,10 @@ function loadSession({ id, model, ports, outputs, config, shared }) {
   }
 }
 
-function runSession({ session, shared, own, feeds, fetches, failure }) {
+function runSession({ session, slots, own, feeds, fetches, failure }, slot) {
   if (failure !== undefined) return { error: failure };
   try {
-    own.forEach((array, i) => array.set(shared[i]));
+    own.forEach((array, i) => array.set(slots[slot][i]));
     const results = session.run(feeds, fetches, {});
     return { outputs: Object.keys(fetches).map((name) => results[name].data) };
   } catch (error) {
@@ -46,11 +49,13 @@ function runSession({ session, shared, own, feeds, fetches, failure }) {
 port.on('message', (request) => {
   if (request.kind === 'load') {
     loadSession(request);
+  } else if (request.kind === 'slot') {
+    sessions.get(request.id).slots.push(request.shared);
   } else if (request.kind === 'dispose') {
     sessions.get(request.id)?.session.dispose();
     sessions.delete(request.id);
   } else {
-    const answer = runSession(sessions.get(request.id));
+    const answer = runSession(sessions.get(request.id), request.slot);
     port.postMessage(answer, (answer.outputs ?? []).map((array) => array.buffer));
     Atomics.add(signal, 0, 1);
     Atomics.notify(signal, 0);

@@ -19,10 +19,10 @@ type Request =
       ports: readonly PortSpec[];
       outputs: number;
       config: object;
-      /** Where the feeds of the next run lie, one array a port; shared, so that they are copied and not serialised. */
-      shared: readonly HostArray[];
     }
-  | { kind: 'run'; id: number }
+  /** Where the feeds of a run lie, one array a port; shared, so that they are copied and not serialised. */
+  | { kind: 'slot'; id: number; shared: readonly HostArray[] }
+  | { kind: 'run'; id: number; slot: number }
   | { kind: 'dispose'; id: number };
 
 /** What it answers to `run`. */
@@ -74,8 +74,8 @@ class SessionWorker {
 /** A compiled graph that every thread can run, each on itself alone, so that its bits do not depend on which one does. */
 export class ParallelSession {
   readonly own: Session;
-  /** By worker, once it is loaded there: where it finds its feeds. */
-  private readonly loaded = new Map<SessionWorker, readonly HostArray[]>();
+  /** By worker, once it is loaded there: where it finds the feeds of runs that wait for their turn. */
+  private readonly loaded = new Map<SessionWorker, (readonly HostArray[])[]>();
   private static count = 0;
   private readonly id = ++ParallelSession.count;
   private readonly options: SessionOptions;
@@ -91,11 +91,20 @@ export class ParallelSession {
     this.own = new Session(model, inputs, outputs, this.options);
   }
 
-  /** Starts a run on a worker, whose earlier run of this session has ended. */
-  start(worker: SessionWorker, feeds: readonly HostArray[]): void {
-    const shared = this.loaded.get(worker) ?? this.load(worker);
-    feeds.forEach((array, i) => shared[i].set(array));
-    worker.post({ kind: 'run', id: this.id });
+  /**
+   * Gives a worker a run to do after those that it has.
+   *
+   * @param slot - how many runs of this session wait on this worker already
+   */
+  start(worker: SessionWorker, feeds: readonly HostArray[], slot: number): void {
+    const slots = this.loaded.get(worker) ?? this.load(worker);
+    while (slots.length <= slot) {
+      const shared = this.inputs.map(({ type, shape }) => sharedArray(type, sizeOf(shape)));
+      slots.push(shared);
+      worker.post({ kind: 'slot', id: this.id, shared });
+    }
+    feeds.forEach((array, i) => slots[slot][i].set(array));
+    worker.post({ kind: 'run', id: this.id, slot });
   }
 
   dispose(): void {
@@ -104,20 +113,18 @@ export class ParallelSession {
     this.loaded.clear();
   }
 
-  private load(worker: SessionWorker): readonly HostArray[] {
-    const ports = this.inputs.map(({ type, shape }) => ({ type, shape }));
-    const shared = ports.map(({ type, shape }) => sharedArray(type, sizeOf(shape)));
-    this.loaded.set(worker, shared);
+  private load(worker: SessionWorker): (readonly HostArray[])[] {
+    const slots: (readonly HostArray[])[] = [];
+    this.loaded.set(worker, slots);
     worker.post({
       kind: 'load',
       id: this.id,
       model: this.model,
-      ports,
+      ports: this.inputs.map(({ type, shape }) => ({ type, shape })),
       outputs: this.outputs.length,
       config: sessionConfig(this.options),
-      shared,
     });
-    return shared;
+    return slots;
   }
 }
 
@@ -151,15 +158,21 @@ export class WorkerPool {
         failure ??= error;
       }
     };
-    // in waves: the last job of each is this thread's, after the others have been started
-    for (let first = 0; first < jobs.length; first += threads) {
-      const wave = jobs.slice(first, first + threads);
-      const others = wave.slice(0, -1);
-      others.forEach(({ session, feeds }, i) => session.start(this.workers[i], feeds));
-      const { session, feeds } = wave[wave.length - 1];
-      attempt(first + others.length, () => session.own.run(feeds));
-      others.forEach((_, i) => attempt(first + i, () => outputsOf(this.workers[i].receive())));
-    }
+    // job i is for thread i modulo their number, the last of which is this one; the others get all of theirs before it begins
+    const mine = (job: number): boolean => job % threads === threads - 1;
+    const waiting = new Map<ParallelSession, number[]>();
+    jobs.forEach(({ session, feeds }, i) => {
+      if (mine(i)) return;
+      const counts = waiting.get(session) ?? new Array<number>(threads).fill(0);
+      waiting.set(session, counts);
+      session.start(this.workers[i % threads], feeds, counts[i % threads]++);
+    });
+    jobs.forEach(({ session, feeds }, i) => {
+      if (mine(i)) attempt(i, () => session.own.run(feeds));
+    });
+    jobs.forEach((_, i) => {
+      if (!mine(i)) attempt(i, () => outputsOf(this.workers[i % threads].receive()));
+    });
     if (failure !== undefined) throw failure as Error;
     return results;
   }

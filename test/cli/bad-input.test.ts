@@ -94,9 +94,9 @@ const cases: [what: string, args: string[], message: RegExp][] = [
   ],
   ['an unknown environment', ['train', '--init', 'x', '--env', 'degradaton'], /Did you mean "degradation"/],
   [
-    'an environment that is no forecast',
+    'a pre-trained model for a step environment',
     ['train', '--init', 'x', '--env', 'pendulum-v1'],
-    /fine-tunes a forecast, and "pendulum-v1" is not one\. Use degradation/,
+    /--init means nothing with --env pendulum-v1: it is for forecasts/,
   ],
   [
     'an unknown algorithm',

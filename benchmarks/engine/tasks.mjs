@@ -58,8 +58,14 @@ export function prepare(size = SIZE) {
     contexts: { data: randomTokens(batch * context, 'contexts'), shape: [batch, context] },
     actions: { data: randomTokens(batch * horizon, 'actions'), shape: [batch, horizon] },
   };
-  const [contexts, actions] = [rows.contexts, rows.actions].map(({ data, shape }) =>
-    tf.tensor2d(data, shape, 'int32'),
+  const scoring = compile((contexts, actions) => model.score(contexts, actions).logProbs);
+  const part = ({ data, shape: [, width] }, start, count) =>
+    tf.tensor2d(data.subarray(start * width, (start + count) * width), [count, width], 'int32');
+  const partRows = Math.min(batch, model.rowsPerPass(context + horizon));
+  const scoredParts = Array.from({ length: Math.ceil(batch / partRows) }, (_, i) =>
+    [rows.contexts, rows.actions].map((array) =>
+      part(array, i * partRows, Math.min(partRows, batch - i * partRows)),
+    ),
   );
   const steps = new GradientSteps({
     parameters: model.parameters,
@@ -89,14 +95,20 @@ export function prepare(size = SIZE) {
         horizon,
         random: new RandomStream(1, `bench/actions/${update++}`),
       }),
-    score: () => tf.tidy(() => void model.score(contexts, actions).logProbs.dataSync()),
+    // in parts that run on all cores, as the reference is scored in training
+    score: () =>
+      tf.tidy(() => {
+        const parts = scoring.map(scoredParts);
+        for (const logProbs of parts) logProbs.dataSync();
+      }),
     'ppo-iteration': () => void ppo.update(collector.collect(update++).rollout),
     ...smallTasks(),
   };
   // reading a parameter makes a lazy backend finish its work
   const finish = () => void model.parameters.variable('embedding').dataSync();
   const dispose = () => {
-    tf.dispose([contexts, actions]);
+    tf.dispose(scoredParts);
+    scoring.dispose();
     steps.dispose();
     collector.dispose();
     optimizer.dispose();

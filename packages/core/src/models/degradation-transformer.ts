@@ -22,7 +22,7 @@ import {
 } from './transformer-weights.js';
 
 /** Numbers in the widest array of one pass: enough to make a pass worth its while, few enough that a batch has several. */
-const PASS_ELEMENTS = 819_200;
+const PASS_ELEMENTS = 409_600;
 
 export const degradationTransformerOptions = z.strictObject({
   vocabularySize: z.int().min(2).max(65_536).default(256).describe('V, number of tokens'),

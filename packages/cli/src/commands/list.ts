@@ -28,7 +28,7 @@ export function addList(program: Command): void {
           .map(([name, { description }]) => [name, description]);
       table('Forecast environments (--env)', ofKind('forecast'));
       table('Sequence environments (as a library)', ofKind('sequence'));
-      table('Step environments (as a library)', ofKind('step'));
+      table('Step environments (--env)', ofKind('step'));
       table(
         'Reward quantities (--reward)',
         Object.entries(quantities).map(([name, { description }]) => [name, description]),

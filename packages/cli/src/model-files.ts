@@ -11,6 +11,7 @@ import {
   tokeniserOptions,
   type AlgorithmState,
   type Checkpoint,
+  type NamedArray,
 } from '@rollcast/core';
 import { z } from 'zod';
 
@@ -30,7 +31,7 @@ export interface LoadedModel {
   readonly description: ModelDescription;
 }
 
-const WEIGHTS = 'weights.safetensors';
+export const WEIGHTS = 'weights.safetensors';
 const REFERENCE = 'reference.safetensors';
 const OPTIMIZER = 'optimizer.safetensors';
 const MODEL = 'model.json';
@@ -45,11 +46,15 @@ export function checkpointFiles(
   const described = { ...description, model: model.config, tokeniser: tokeniser.config };
   return {
     [WEIGHTS]: encodeSafetensors(model.parameters.save()),
-    [OPTIMIZER]: encodeSafetensors(state.arrays),
+    ...algorithmFiles(state),
     [MODEL]: `${JSON.stringify(described, null, 2)}\n`,
-    [STATE]: `${JSON.stringify(state.values, null, 2)}\n`,
     ...(reference && { [REFERENCE]: encodeSafetensors(reference.parameters.save()) }),
   };
+}
+
+/** The state of an algorithm as files of a checkpoint; `readAlgorithmState` reads them. */
+export function algorithmFiles({ arrays, values }: AlgorithmState): Record<string, Uint8Array | string> {
+  return { [OPTIMIZER]: encodeSafetensors(arrays), [STATE]: `${JSON.stringify(values, null, 2)}\n` };
 }
 
 /** The model of a checkpoint. @throws {CheckpointError} when a file is missing or does not fit */
@@ -84,7 +89,7 @@ export function readReference(
 export function readAlgorithmState(checkpoint: Checkpoint): AlgorithmState {
   const values = readJson(checkpoint, STATE) as Record<string, unknown>;
   return {
-    arrays: decodeSafetensors(file(checkpoint, OPTIMIZER), `${checkpoint.path}/${OPTIMIZER}`).arrays,
+    arrays: readArrays(checkpoint, OPTIMIZER),
     values,
   };
 }
@@ -109,11 +114,16 @@ export function openRun(
 
 function loadWeights(model: DegradationTransformer, checkpoint: Checkpoint, name: string): void {
   try {
-    model.parameters.load(decodeSafetensors(file(checkpoint, name), `${checkpoint.path}/${name}`).arrays);
+    model.parameters.load(readArrays(checkpoint, name));
   } catch (error) {
     model.dispose();
     throw error;
   }
+}
+
+/** The arrays of a safetensors file. @throws {CheckpointError} when it is missing or damaged */
+export function readArrays(checkpoint: Checkpoint, name: string): Record<string, NamedArray> {
+  return decodeSafetensors(file(checkpoint, name), `${checkpoint.path}/${name}`).arrays;
 }
 
 function file(checkpoint: Checkpoint, name: string): Buffer {
@@ -122,7 +132,8 @@ function file(checkpoint: Checkpoint, name: string): Buffer {
   return content;
 }
 
-function readJson(checkpoint: Checkpoint, name: string): unknown {
+/** A JSON file. @throws {CheckpointError} when it is missing or damaged */
+export function readJson(checkpoint: Checkpoint, name: string): unknown {
   try {
     return JSON.parse(file(checkpoint, name).toString('utf8'));
   } catch (error) {

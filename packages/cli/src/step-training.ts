@@ -1,9 +1,7 @@
 /** Training on step environments: what `rollcast train` does where the environment gives one observation at a time. */
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import {
-  CheckpointError,
   CheckpointStore,
   ClipActions,
   MetricsCallback,
@@ -15,12 +13,12 @@ import {
   StepCollector,
   Trainer,
   curveChart,
-  decodeSafetensors,
   encodeSafetensors,
   mlpPolicyOptions,
   resolveOptions,
   vectorise,
   writeChart,
+  writeFileAtomically,
   type Algorithm,
   type Checkpoint,
   type VectorEnvironment,
@@ -31,6 +29,7 @@ import { z } from 'zod';
 
 import { parseSettings } from './flags.js';
 import { listenForInterrupt } from './interrupt.js';
+import { WEIGHTS, algorithmFiles, readAlgorithmState, readArrays, readJson } from './model-files.js';
 import { progress } from './progress.js';
 import { stepPreset, type PresetName } from './step-presets.js';
 import { withLogger } from './commands/shared.js';
@@ -53,9 +52,6 @@ export const stepRunConfig = z.strictObject({
 });
 export type StepRunConfig = z.output<typeof stepRunConfig>;
 
-const WEIGHTS = 'weights.safetensors';
-const OPTIMIZER = 'optimizer.safetensors';
-const STATE = 'state.json';
 const COLLECTOR = 'collector.json';
 
 /** Points of the learning curve in `result.json`. */
@@ -223,7 +219,7 @@ async function writeResult(
     stepsPerSecond,
     curve,
   };
-  writeFileSync(join(run.path, 'result.json'), `${JSON.stringify(result, null, 2)}\n`);
+  writeFileAtomically(join(run.path, 'result.json'), `${JSON.stringify(result, null, 2)}\n`);
   if (points.length === 0) return;
   const chart = curveChart({
     title: 'Return of the last 100 episodes',
@@ -241,35 +237,17 @@ async function writeResult(
 }
 
 function checkpointFiles({ policy, algorithm, collector }: Parts): Record<string, Uint8Array | string> {
-  const { arrays, values } = algorithm.state();
   return {
     [WEIGHTS]: encodeSafetensors(policy.parameters.save()),
-    [OPTIMIZER]: encodeSafetensors(arrays),
-    [STATE]: `${JSON.stringify(values, null, 2)}\n`,
+    ...algorithmFiles(algorithm.state()),
     [COLLECTOR]: `${JSON.stringify(collector.state())}\n`,
   };
 }
 
-function restore({ path, files }: Checkpoint, { policy, algorithm, collector }: Parts): void {
-  const file = (name: string): Buffer => {
-    const content = files[name];
-    if (!content) throw new CheckpointError(`${path} has no ${name}.`);
-    return content;
-  };
-  const json = (name: string): unknown => {
-    try {
-      return JSON.parse(file(name).toString('utf8'));
-    } catch (error) {
-      if (error instanceof CheckpointError) throw error;
-      throw new CheckpointError(`${path}/${name} is not JSON.`);
-    }
-  };
-  policy.parameters.load(decodeSafetensors(file(WEIGHTS), `${path}/${WEIGHTS}`).arrays);
-  algorithm.restore({
-    arrays: decodeSafetensors(file(OPTIMIZER), `${path}/${OPTIMIZER}`).arrays,
-    values: json(STATE) as Record<string, unknown>,
-  });
-  collector.restore(json(COLLECTOR));
+function restore(checkpoint: Checkpoint, { policy, algorithm, collector }: Parts): void {
+  policy.parameters.load(readArrays(checkpoint, WEIGHTS));
+  algorithm.restore(readAlgorithmState(checkpoint));
+  collector.restore(readJson(checkpoint, COLLECTOR));
 }
 
 /** Flags of a run on a step environment. */

@@ -11,7 +11,7 @@ import {
 } from '@tensorflow/tfjs-core';
 
 import { EngineError } from './errors.js';
-import { sizeOf, type ElementType, type HostArray, type Value } from './graph.js';
+import type { ElementType, HostArray, Value } from './graph.js';
 import { outlineGraph } from './outline.js';
 import { Recorder } from './recorder.js';
 import { SessionCache, type CacheStatistics } from './session-cache.js';
@@ -306,8 +306,4 @@ export class OnnxBackend extends KernelBackend {
     this.recorder.clear();
     this.recording += 1;
   }
-}
-
-export function elementsOf(info: TensorInfo): number {
-  return sizeOf(info.shape);
 }

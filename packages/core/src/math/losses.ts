@@ -160,11 +160,13 @@ export function valueLoss(
 }
 
 /**
- * Entropy of every step's distribution, −Σ_v π(v) log π(v).
+ * Entropy of every distribution, −Σ_v π(v) log π(v).
  *
- * @param logDistribution - [B, T, V] in nats; gradients flow through it
- * @returns [B, T] in nats; the caller disposes it
+ * @param logDistribution - [B, T, V] or [N, V] in nats; gradients flow through it
+ * @returns [B, T] or [N] in nats; the caller disposes it
  */
-export function entropy(logDistribution: tf.Tensor3D): tf.Tensor2D {
-  return tf.tidy(() => tf.neg(tf.sum(tf.mul(tf.exp(logDistribution), logDistribution), 2)));
+export function entropy(logDistribution: tf.Tensor3D): tf.Tensor2D;
+export function entropy(logDistribution: tf.Tensor2D): tf.Tensor1D;
+export function entropy(logDistribution: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => tf.neg(tf.sum(tf.mul(tf.exp(logDistribution), logDistribution), -1)));
 }

@@ -132,17 +132,15 @@ export class Decoder {
     context: number,
   ): { last: tf.Tensor1D; caches: tf.Tensor[] }[] {
     return tf.tidy(() => {
-      const tokens = parts.map(({ first, rows }) =>
-        tf.tensor2d(
-          contextTokens.subarray(first * context, (first + rows) * context),
-          [rows, context],
-          'int32',
-        ),
-      );
-      const before = tokens.map((all): [tf.Tensor2D] => [tf.slice(all, [0, 0], [all.shape[0], context - 1])]);
-      const caches = context > 1 ? this.prefill.map(before) : tokens.map(() => []);
-      return tokens.map((all, i) => ({
-        last: tf.reshape<tf.Rank.R1>(tf.slice(all, [0, context - 1], [all.shape[0], 1]), [-1]),
+      // cut on the host: a slice of tensors would be a graph of its own
+      const cut = (part: Part, from: number, count: number): tf.Tensor2D =>
+        columns(contextTokens, part, context, from, count);
+      const caches =
+        context > 1
+          ? this.prefill.map(parts.map((part): [tf.Tensor2D] => [cut(part, 0, context - 1)]))
+          : parts.map(() => []);
+      return parts.map((part, i) => ({
+        last: tf.reshape<tf.Rank.R1>(cut(part, context - 1, 1), [part.rows]),
         caches: caches[i],
       }));
     });
@@ -258,21 +256,22 @@ function recent(cache: tf.Tensor4D, attentionWindow: number): tf.Tensor4D {
   return dropped > 0 ? tf.slice(cache, [0, 0, dropped, 0], [-1, -1, -1, -1]) : tf.clone(cache);
 }
 
-/** Some columns of some rows of a [B, L] array as a tensor [rows, steps], zeros past its end. */
+/** Some columns of some rows of a [B, L] array as a tensor [rows, steps] of its type, zeros past its end. */
 function columns(
-  data: Float32Array,
+  data: Float32Array | Int32Array,
   { first, rows }: Part,
   length: number,
   start: number,
   steps: number,
 ): tf.Tensor2D {
-  const picked = new Float32Array(rows * steps);
+  const integers = data instanceof Int32Array;
+  const picked = integers ? new Int32Array(rows * steps) : new Float32Array(rows * steps);
   const width = Math.min(steps, length - start);
   for (let b = 0; b < rows; b++) {
     const from = (first + b) * length + start;
     picked.set(data.subarray(from, from + width), b * steps);
   }
-  return tf.tensor2d(picked, [rows, steps]);
+  return tf.tensor2d(picked, [rows, steps], integers ? 'int32' : 'float32');
 }
 
 /** [rows, steps, width] into rows and columns of [B, columns, width]; what goes past the end is left out. */

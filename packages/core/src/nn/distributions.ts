@@ -3,6 +3,7 @@
  * random numbers are handed in, so that a sample is a function of its inputs.
  */
 import { ConfigError } from '../errors.js';
+import { entropy } from '../math/losses.js';
 import { sampleTokens } from '../models/decoder.js';
 import type { Space } from '../spaces.js';
 import { tf } from '../tf.js';
@@ -91,7 +92,7 @@ function categorical(logits: tf.Tensor2D): ActionDistribution {
     sample: (draws) => sampleTokens(logDistribution, tf.reshape(draws, [-1])),
     mode: () => tf.cast(tf.argMax(logDistribution, 1), 'int32'),
     logProbs: (actions) => takeColumns(logDistribution, tf.reshape(actions, [-1])),
-    entropy: () => tf.neg(tf.sum(tf.mul(tf.exp(logDistribution), logDistribution), 1)),
+    entropy: () => entropy(logDistribution),
   };
 }
 

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 
 import { expect, test } from '@jest/globals';
 
+import { RunDirectory } from '@rollcast/core';
+
 import { temporaryFolder } from '../support/temporary.js';
 import { rollcast } from './support.js';
 
@@ -61,6 +63,14 @@ test.each([
   expect(resumed.code).toBe(0);
   expect(lastCheckpoint(cut)).toEqual(lastCheckpoint(whole));
   expect(timeless(metrics(cut))).toEqual(timeless(metrics(whole)));
+});
+
+test('a run that is replaced leaves no result behind', async () => {
+  const out = join(folder, 'replaced');
+  const args = ['train', '--env', 'cart-pole-v1', ...small, '--out', out];
+  expect((await rollcast(...args)).code).toBe(0);
+  RunDirectory.create(out, { kind: 'train', config: {}, mode: 'force' });
+  expect(existsSync(join(out, 'result.json'))).toBe(false);
 });
 
 test.each([

@@ -229,7 +229,7 @@ function removeRun(path: string): void {
     for (const name of readdirSync(folder))
       if (pattern.test(name)) rmSync(join(folder, name), { recursive: true, force: true });
   };
-  removeMatching(path, /^(metrics\.jsonl|log\.jsonl|report\.html|events\.out\.tfevents\..*)$/);
+  removeMatching(path, /^(metrics\.jsonl|log\.jsonl|report\.html|result\.json|events\.out\.tfevents\..*)$/);
   removeMatching(join(path, 'checkpoints'), /^(\.?update-\d{6,}.*|\.?best\.json.*)$/);
   removeMatching(join(path, 'plots'), /\.(svg|png)$/);
 }

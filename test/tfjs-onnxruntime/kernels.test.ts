@@ -457,6 +457,16 @@ const CASES: Record<string, MakeCase> = {
       gradient: false, // who uses it writes it out
     };
   },
+  TakeColumns: (draws) => {
+    const [n, v] = [draws.integer(1, 5), draws.integer(1, 5)];
+    return {
+      inputs: [draws.floats([n, v]), draws.integers([n], 0, v - 1)],
+      run: (x, columns) =>
+        ownKernel('TakeColumns', { x, columns }) ??
+        tf.gatherND(x, tf.stack([tf.range(0, n, 1, 'int32'), columns], 1)),
+      gradient: false,
+    };
+  },
   WriteRow: (draws) => {
     const [b, h, s, d] = [1, 2, 3, 4].map(() => draws.integer(1, 4));
     const index = draws.integer(0, s - 1);
@@ -477,7 +487,7 @@ const CASES: Record<string, MakeCase> = {
 function ownKernel(
   name: string,
   inputs: tf.NamedTensorMap,
-  attributes: Record<string, number>,
+  attributes: Record<string, number> = {},
 ): tf.Tensor | tf.Tensor[] | undefined {
   if (!tf.getKernel(name, tf.getBackend())) return undefined;
   return tf.engine().runKernel<tf.Tensor | tf.Tensor[]>(name, inputs, attributes);

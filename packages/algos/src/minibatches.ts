@@ -120,7 +120,7 @@ export function distanceFromOld(
   const deviation = tf.abs(tf.sub(tf.exp(logRatio), 1));
   return {
     approxKl: maskedMean(tf.sub(tf.sub(tf.exp(logRatio), 1), logRatio), mask),
-    clipFraction: maskedMean(tf.step(tf.sub(deviation, clipRange)), mask),
+    clipFraction: maskedMean(tf.cast(tf.greater(deviation, clipRange), 'float32'), mask),
   };
 }
 

@@ -42,7 +42,12 @@ export interface TensorData {
 export interface Trace {
   /** Host data that became inputs of the graph. */
   readonly captured: Map<Value, TensorData>;
+  /** What is read anew at every replay. */
+  readonly variables: ReadonlySet<TensorData>;
 }
+
+/** Captured tensors up to this size become constants of the graph: nothing to feed, and ONNX Runtime can compute with them ahead. */
+const MOST_CONSTANT_ELEMENTS = 4096;
 
 export interface OnnxBackendOptions extends SessionOptions {
   /** A recording of more nodes than this runs at once, so that no graph takes long to compile. @defaultValue 4096 */
@@ -190,9 +195,15 @@ export class OnnxBackend extends KernelBackend {
     const data = this.data.get(dataId);
     if (data.failure) throw data.failure;
     if (data.values && data.recording !== this.recording) {
-      data.value = this.recorder.input(data.dtype as ElementType, shape.slice(), data.values as HostArray);
+      const type = data.dtype as ElementType;
+      const values = data.values as HostArray;
+      if (this.trace && !this.trace.variables.has(data) && values.length <= MOST_CONSTANT_ELEMENTS) {
+        data.value = this.recorder.constant(type, shape.slice(), values);
+      } else {
+        data.value = this.recorder.input(type, shape.slice(), values);
+        this.trace?.captured.set(data.value, data);
+      }
       data.recording = this.recording;
-      this.trace?.captured.set(data.value, data);
     }
     return this.recorder.reshape(data.value!, shape);
   }
@@ -281,10 +292,14 @@ export class OnnxBackend extends KernelBackend {
     return this.trace !== undefined;
   }
 
-  /** From here to `endTrace` nothing may run; what was pending runs first. */
-  beginTrace(): Trace {
+  /**
+   * From here to `endTrace` nothing may run; what was pending runs first.
+   *
+   * @param variables - what must stay an input of the graph
+   */
+  beginTrace(variables: ReadonlySet<TensorData>): Trace {
     this.flush();
-    return (this.trace = { captured: new Map() });
+    return (this.trace = { captured: new Map(), variables });
   }
 
   /** Forgets what was recorded since `beginTrace`. */

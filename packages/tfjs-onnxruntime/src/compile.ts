@@ -127,11 +127,11 @@ function trace<A extends Tensor[], R extends TensorContainer>(
   parallel: boolean,
 ): TraceEntry {
   const registered = (): Variable[] => Object.values(engine().state.registeredVariables);
-  const { captured } = backend.beginTrace();
   const before = new Map<Variable, TensorData>();
   for (const variable of registered()) before.set(variable, backend.data.get(variable.dataId));
   const owners = new Map<TensorData, Variable>();
   for (const [variable, data] of before) owners.set(data, variable);
+  const { captured } = backend.beginTrace(new Set(owners.keys()));
   const argumentIndex = new Map<Value, number>();
   try {
     engine().startScope('compile');
@@ -148,7 +148,8 @@ function trace<A extends Tensor[], R extends TensorContainer>(
     const returned = fn(...(placeholders as A));
     const outputs: Value[] = [];
     const outputOf = (tensor: Tensor): number => {
-      let value = backend.toValue(tensor);
+      // the numbers of an output are the same in any shape
+      let value = withoutReshape(backend.toValue(tensor));
       if (!value.node) value = backend.recorder.op('Identity', [value], { ...value });
       const known = outputs.indexOf(value);
       return known >= 0 ? known : outputs.push(value) - 1;
@@ -189,6 +190,10 @@ function trace<A extends Tensor[], R extends TensorContainer>(
     engine().endScope();
     backend.endTrace();
   }
+}
+
+function withoutReshape(value: Value): Value {
+  return value.node?.operator === 'Reshape' ? withoutReshape(value.node.inputs[0]!) : value;
 }
 
 /** The host memory that a trace reads, in the order of its inputs. */

@@ -163,6 +163,14 @@ describe('gradients agree with central differences', () => {
     expectGradient((x) => valueLoss(x, returns, m, { oldValues, range: 0.5 }), [tf.add(oldValues, moves)]);
   });
 
+  test('within its range the clip does not touch the gradient of the value, whatever rounding does to the move', () => {
+    const [values, oldValues, returns] = [100.1, 100.03, 0.7].map((x) => row(x, x / 3, x / 7));
+    const clip = { oldValues, range: 0.2 };
+    const mask = row(1, 1, 1);
+    const slope = tf.grad((v) => valueLoss(v, returns, mask, clip))(values);
+    expect(take(slope)).toBeAllClose(take(tf.div(tf.sub(values, returns), 3)), { rtol: 1e-6 });
+  });
+
   test('entropy', () => {
     expectGradient(
       (logits) => tf.tidy(() => entropy(tf.logSoftmax(logits) as tf.Tensor3D)),

@@ -1,4 +1,9 @@
-/** Losses of policy-gradient methods as pure functions of tensors. Shapes: B trajectories, T steps. */
+/**
+ * Losses of policy-gradient methods as pure functions of tensors. Shapes: B trajectories, T steps.
+ *
+ * Where tfjs's own gradient takes many small steps (minima, clips), it is written out: a small network spends most of an update
+ * on the number of operations, not on their size.
+ */
 import { tf } from '../tf.js';
 import { sameShape } from './shapes.js';
 
@@ -11,7 +16,8 @@ import { sameShape } from './shapes.js';
  */
 export function maskedMean(x: tf.Tensor, mask: tf.Tensor): tf.Scalar {
   sameShape('maskedMean', { x, mask });
-  return tf.tidy(() => tf.div(tf.sum(tf.mul(x, mask)), tf.sum(mask)));
+  // the shares of the steps are the same for every mean over a mask, so that they are computed once in a compiled loss
+  return tf.tidy(() => tf.sum(tf.mul(x, tf.div(mask, tf.sum(mask)))));
 }
 
 /**
@@ -85,19 +91,46 @@ export function dualClippedSurrogateLoss(
   });
 }
 
-/** min(ρ Â, clip(ρ, 1−ε, 1+ε) Â) of every step; ε is a tensor where it changes from step to step. */
+/**
+ * o = min(ρ Â, clip(ρ, 1−ε, 1+ε) Â) of every step; ε is a tensor where it changes from step to step.
+ *
+ * ∂o/∂ log π_θ is ρ Â where that is the smaller one, and 0 where the clipped one is.
+ */
 function clippedObjective(
   logProbs: tf.Tensor,
   oldLogProbs: tf.Tensor,
   advantages: tf.Tensor,
   clipRange: number | tf.Scalar,
 ): tf.Tensor {
-  const ratio = tf.exp(tf.sub(logProbs, oldLogProbs));
-  const clipped =
-    typeof clipRange === 'number'
-      ? tf.clipByValue(ratio, 1 - clipRange, 1 + clipRange)
-      : tf.maximum(tf.minimum(ratio, tf.add(clipRange, 1)), tf.sub(1, clipRange));
-  return tf.minimum(tf.mul(ratio, advantages), tf.mul(clipped, advantages));
+  return withSlope(logProbs, (current) => {
+    const ratio = tf.exp(tf.sub(current, oldLogProbs));
+    const clipped =
+      typeof clipRange === 'number'
+        ? tf.clipByValue(ratio, 1 - clipRange, 1 + clipRange)
+        : tf.maximum(tf.minimum(ratio, tf.add(clipRange, 1)), tf.sub(1, clipRange));
+    const plain = tf.mul(ratio, advantages);
+    const bound = tf.mul(clipped, advantages);
+    return { value: tf.minimum(plain, bound), slope: tf.mul(plain, isTrue(tf.lessEqual(plain, bound))) };
+  });
+}
+
+/** A function of every entry by itself whose derivative is known: the gradient is `slope` times what comes from above. */
+function withSlope(
+  x: tf.Tensor,
+  of: (x: tf.Tensor) => { readonly value: tf.Tensor; readonly slope: tf.Tensor },
+): tf.Tensor {
+  const operation = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => {
+    const [input, save] = args as [tf.Tensor, tf.GradSaveFunc];
+    const { value, slope } = of(input);
+    save([slope]);
+    return { value, gradFunc: (dy: tf.Tensor, [slopeSaved]: tf.Tensor[]) => tf.mul(dy, slopeSaved) };
+  });
+  return operation(x);
+}
+
+/** 1 where a condition holds, 0 elsewhere. */
+function isTrue(condition: tf.Tensor): tf.Tensor {
+  return tf.cast(condition, 'float32');
 }
 
 /**
@@ -151,11 +184,18 @@ export function valueLoss(
 ): tf.Scalar {
   sameShape('valueLoss', { values, returns, mask, ...(clip && { oldValues: clip.oldValues }) });
   return tf.tidy(() => {
-    const error = tf.square(tf.sub(values, returns));
-    if (!clip) return tf.mul(maskedMean(error, mask), 0.5);
-    const moved = tf.clipByValue(tf.sub(values, clip.oldValues), -clip.range, clip.range);
-    const clippedError = tf.square(tf.sub(tf.add(clip.oldValues, moved), returns));
-    return tf.mul(maskedMean(tf.maximum(error, clippedError), mask), 0.5);
+    if (!clip) return tf.mul(maskedMean(tf.square(tf.sub(values, returns)), mask), 0.5);
+    const squares = withSlope(values, (current) => {
+      const move = tf.sub(current, clip.oldValues);
+      // what the move goes beyond the range by: exactly 0 within it, where both errors are the same and the gradient is the plain one
+      const excess = tf.sub(move, tf.clipByValue(move, -clip.range, clip.range));
+      const plainError = tf.sub(current, returns);
+      const plain = tf.square(plainError);
+      const clipped = tf.square(tf.sub(plainError, excess));
+      const larger = isTrue(tf.greaterEqual(plain, clipped));
+      return { value: tf.maximum(plain, clipped), slope: tf.mul(tf.mul(plainError, 2), larger) };
+    });
+    return tf.mul(maskedMean(squares, mask), 0.5);
   });
 }
 
@@ -168,5 +208,17 @@ export function valueLoss(
 export function entropy(logDistribution: tf.Tensor3D): tf.Tensor2D;
 export function entropy(logDistribution: tf.Tensor2D): tf.Tensor1D;
 export function entropy(logDistribution: tf.Tensor): tf.Tensor {
-  return tf.tidy(() => tf.neg(tf.sum(tf.mul(tf.exp(logDistribution), logDistribution), -1)));
+  const operation = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => {
+    const [logs, save] = args as [tf.Tensor, tf.GradSaveFunc];
+    const probabilities = tf.exp(logs);
+    const information = tf.mul(probabilities, logs);
+    save([probabilities, information]);
+    return {
+      value: tf.neg(tf.sum(information, -1)),
+      // of −Σ eˡ l by l: −eˡ (l + 1)
+      gradFunc: (dy: tf.Tensor, [p, pLogP]: tf.Tensor[]) =>
+        tf.mul(tf.neg(tf.expandDims(dy, -1)), tf.add(pLogP, p)),
+    };
+  });
+  return operation(logDistribution);
 }

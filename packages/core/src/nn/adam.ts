@@ -19,6 +19,9 @@ export interface AdamState {
   readonly powers: { readonly beta1: number; readonly beta2: number };
 }
 
+/** What changes from step to step, in the order in which `Adam.proposal` takes it. */
+export type AdamScalars = readonly [rate: tf.Scalar, correction2: tf.Scalar, decay: tf.Scalar];
+
 /** Of one trainable parameter: where it lies in the vector of all. */
 interface Segment {
   readonly name: string;
@@ -42,9 +45,9 @@ export class Adam {
   private readonly moments: { readonly first: tf.Variable; readonly second: tf.Variable } | undefined;
   /** [P] 1 for the entries of matrices, which weight decay is for. */
   private readonly decays: tf.Tensor1D | undefined;
-  private powers = { beta1: 1, beta2: 1 };
+  private powers: AdamState['powers'] = { beta1: 1, beta2: 1 };
   private readonly options: Required<AdamOptions>;
-  private readonly update: CompiledFunction<tf.Tensor[], tf.Tensor[]>;
+  private readonly compiled: CompiledFunction<tf.Tensor[], tf.Tensor[]>;
 
   constructor(parameters: ParameterStore, options: AdamOptions = {}) {
     this.options = { beta1: 0.9, beta2: 0.999, epsilon: 1e-5, weightDecay: 0, ...options };
@@ -70,7 +73,9 @@ export class Adam {
         if (shape.length > 1) decays.fill(1, start, start + size);
       this.decays = tf.tensor1d(decays);
     }
-    this.update = compile((...args) => this.assign(args));
+    this.compiled = compile((gradient, scale, ...scalars) =>
+      this.proposal(tf.mul(gradient as tf.Tensor1D, scale), scalars as unknown as AdamScalars),
+    );
   }
 
   /**
@@ -81,17 +86,58 @@ export class Adam {
    * @param scale - multiplies the gradient, for clipping by the global norm
    */
   step(gradient: tf.Tensor1D, learningRate: number, scale = 1): void {
-    const { beta1, beta2, weightDecay } = this.options;
-    this.powers = { beta1: this.powers.beta1 * beta1, beta2: this.powers.beta2 * beta2 };
     tf.tidy(() => {
-      this.update(
-        gradient,
-        tf.scalar(scale),
-        tf.scalar(learningRate / (1 - this.powers.beta1)),
-        tf.scalar(1 - this.powers.beta2),
-        tf.scalar(learningRate * weightDecay),
-      );
+      this.take(this.compiled(gradient, tf.scalar(scale), ...this.scalars(learningRate)));
     });
+  }
+
+  /** What the next step needs of the host; the caller disposes it. */
+  scalars(learningRate: number): AdamScalars {
+    const { beta1, beta2 } = this.nextPowers();
+    return [
+      tf.scalar(learningRate / (1 - beta1)),
+      tf.scalar(1 - beta2),
+      tf.scalar(learningRate * this.options.weightDecay),
+    ];
+  }
+
+  /**
+   * The arithmetic of a step, for use inside a larger compiled function: nothing is changed until `take`.
+   *
+   * @param gradient - [P], in the order of the trainable parameters
+   * @param scalars - of this step
+   * @returns both moments and the parameters after the step, which the caller disposes; nothing where nothing is trainable
+   */
+  proposal(gradient: tf.Tensor1D, [rate, correction2, decay]: AdamScalars): tf.Tensor[] {
+    if (!this.moments) return [];
+    const { beta1, beta2, epsilon } = this.options;
+    const { first, second } = this.moments;
+    return tf.tidy(() => {
+      const m = tf.add(tf.mul(first, beta1), tf.mul(gradient, 1 - beta1));
+      const v = tf.add(tf.mul(second, beta2), tf.mul(tf.square(gradient), 1 - beta2));
+      const step = tf.div(tf.mul(m, rate), tf.add(tf.sqrt(tf.div(v, correction2)), epsilon));
+      const before = tf.concat1d(this.segments.map(({ variable }) => tf.reshape(variable, [-1])));
+      const decayed = this.decays ? tf.mul(before, tf.sub(1, tf.mul(this.decays, decay))) : before;
+      const parts = tf.split(
+        tf.sub(decayed, step),
+        this.segments.map(({ size }) => size),
+      );
+      return [m, v, ...this.segments.map(({ shape }, i) => tf.reshape(parts[i], [...shape]))];
+    });
+  }
+
+  /**
+   * Takes a step that was proposed with the current state.
+   *
+   * @param proposal - as `proposal` gave it; the caller keeps owning it
+   */
+  take(proposal: readonly tf.Tensor[]): void {
+    this.powers = this.nextPowers();
+    if (!this.moments) return;
+    const [m, v, ...parameters] = proposal;
+    this.moments.first.assign(m);
+    this.moments.second.assign(v);
+    this.segments.forEach(({ variable }, i) => variable.assign(parameters[i]));
   }
 
   state(): AdamState {
@@ -129,28 +175,13 @@ export class Adam {
   }
 
   dispose(): void {
-    this.update.dispose();
+    this.compiled.dispose();
     tf.dispose([this.moments?.first, this.moments?.second, this.decays]);
   }
 
-  /** The arithmetic of a step: assigns moments and parameters, returns nothing. */
-  private assign([gradient, scale, rate, correction2, decay]: tf.Tensor[]): tf.Tensor[] {
-    if (!this.moments) return [];
-    const { beta1, beta2, epsilon } = this.options;
-    const { first, second } = this.moments;
-    const g = tf.mul(gradient, scale);
-    const m = tf.add(tf.mul(first, beta1), tf.mul(g, 1 - beta1));
-    const v = tf.add(tf.mul(second, beta2), tf.mul(tf.square(g), 1 - beta2));
-    const step = tf.div(tf.mul(m, rate), tf.add(tf.sqrt(tf.div(v, correction2)), epsilon));
-    const before = tf.concat1d(this.segments.map(({ variable }) => tf.reshape(variable, [-1])));
-    const decayed = this.decays ? tf.mul(before, tf.sub(1, tf.mul(this.decays, decay))) : before;
-    const parts = tf.split(
-      tf.sub(decayed, step),
-      this.segments.map(({ size }) => size),
-    );
-    first.assign(m);
-    second.assign(v);
-    this.segments.forEach(({ variable }, i) => variable.assign(tf.reshape(parts[i], variable.shape)));
-    return [];
+  /** The powers of β that the next step corrects with. */
+  private nextPowers(): AdamState['powers'] {
+    const { beta1, beta2 } = this.options;
+    return { beta1: this.powers.beta1 * beta1, beta2: this.powers.beta2 * beta2 };
   }
 }

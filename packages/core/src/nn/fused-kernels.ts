@@ -9,7 +9,7 @@ import { tf } from '../tf.js';
 export function fusedKernel(
   name: string,
   inputs: Record<string, tf.Tensor>,
-  attributes: Record<string, number>,
+  attributes: Record<string, number> = {},
 ): tf.Tensor[] | undefined {
   if (!tf.getKernel(name, tf.getBackend())) return undefined;
   const outputs = tf.engine().runKernel<tf.Tensor | tf.Tensor[]>(name, inputs, attributes);

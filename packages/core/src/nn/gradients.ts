@@ -1,6 +1,6 @@
 import { NumericalError, ShapeError } from '../errors.js';
 import { compile, tf, type CompiledFunction } from '../tf.js';
-import type { Adam } from './adam.js';
+import type { Adam, AdamScalars } from './adam.js';
 import type { ParameterStore } from './parameters.js';
 
 /** An array on the host whose first dimension is the rows of a batch. */
@@ -60,15 +60,37 @@ export interface StepInputs {
   readonly accept?: (stats: Readonly<Record<string, number>>) => boolean;
 }
 
-/** What a pass gives back. */
-type PassResult = { gradient: tf.Tensor1D; loss: tf.Tensor } & Record<'means' | 'maxima', tf.NamedTensorMap>;
+/** Losses and statistics of some rows. */
+type Measured = { loss: tf.Tensor } & Record<'means' | 'maxima', tf.NamedTensorMap>;
+
+/** What one of several passes gives back. */
+type PassResult = Measured & { gradient: tf.Tensor1D };
+
+/** What a pass over all rows gives back. */
+type WholeResult = Measured & { gradNorm: tf.Scalar; proposal: tf.Tensor[] };
+
+/** A step that was computed and not yet taken. */
+interface Candidate {
+  readonly stats: Record<string, number>;
+  take(): void;
+  dispose(): void;
+}
+
+/** What a batch is cut into. */
+interface Parts {
+  /** Rows, in order; parts that are nothing but padding are left out. */
+  readonly ranges: readonly { readonly start: number; readonly end: number }[];
+  /** What each part weighs in the means. */
+  readonly shares: readonly number[];
+}
 
 /**
- * Steps down the gradient of a loss, one whole step a call. On the engine forward pass, backward pass and optimiser are
- * compiled. It leaves no tensor behind; `dispose` frees what was compiled.
+ * Steps down the gradient of a loss, one whole step a call. On the engine a step that is one pass over the rows is one compiled
+ * call, optimiser included; one of several passes is a call each and one for the optimiser. It leaves no tensor behind; `dispose`
+ * frees what was compiled.
  */
 export class GradientSteps {
-  private readonly passes = new Map<string, CompiledFunction<tf.Tensor[], PassResult>>();
+  private readonly compiled = new Map<string, CompiledFunction<tf.Tensor[], PassResult | WholeResult>>();
   private readonly trainable: readonly (readonly [string, tf.Variable])[];
 
   constructor(private readonly options: GradientStepsOptions) {
@@ -83,59 +105,105 @@ export class GradientSteps {
    * @throws {ShapeError} when the mask leaves nothing
    */
   step(inputs: StepInputs): { stats: Record<string, number>; taken: boolean } {
-    const { optimizer, maxGradNorm, name } = this.options;
-    const { stats, gradient } = this.gradient(inputs);
+    const batch = Object.values(inputs.rows)[0].shape[0];
+    const parts = this.parts(batch, inputs.mask);
+    const candidate = parts.shares.length === 1 ? this.inOne(inputs, parts) : this.inParts(inputs, parts);
+    const { stats } = candidate;
     try {
       for (const [key, number] of Object.entries(stats)) {
         if (!Number.isFinite(number)) {
           throw new NumericalError(
-            `${name}: ${key} became ${number}. Lower the learning rate or look for extreme rewards; the parameters are those from before this step.`,
+            `${this.options.name}: ${key} became ${number}. Lower the learning rate or look for extreme rewards; the parameters are those from before this step.`,
           );
         }
       }
       if (inputs.accept && !inputs.accept(stats)) return { stats, taken: false };
-      const scale = Math.min(1, maxGradNorm / (stats['gradNorm'] + 1e-6));
-      optimizer.step(gradient, inputs.learningRate, scale);
+      candidate.take();
       return { stats, taken: true };
     } finally {
-      gradient.dispose();
+      candidate.dispose();
     }
   }
 
   dispose(): void {
-    for (const pass of this.passes.values()) pass.dispose();
-    this.passes.clear();
+    for (const compiled of this.compiled.values()) compiled.dispose();
+    this.compiled.clear();
   }
 
-  /** Statistics, and the gradient of the mean loss as one vector in the order of the parameters, which the caller disposes. */
-  private gradient({ rows, scalars = {}, mask }: StepInputs): {
-    stats: Record<string, number>;
-    gradient: tf.Tensor1D;
-  } {
-    const batch = Object.values(rows)[0].shape[0];
+  private parts(batch: number, mask: Float32Array | undefined): Parts {
     const passes = Math.ceil(batch / (this.options.rowsPerPass ?? batch));
     const rowsPerPass = Math.ceil(batch / passes);
-    const pass = this.pass(Object.keys(rows), Object.keys(scalars));
+    const width = mask ? mask.length / batch : 1;
     const total = mask ? sum(mask) : batch;
     if (total === 0)
       throw new ShapeError(`${this.options.name}: there is no real step; the mask is 0 everywhere.`);
+    const ranges: { start: number; end: number }[] = [];
     const shares: number[] = [];
-    const results = tf.tidy(() => {
-      const calls: tf.Tensor[][] = [];
-      for (let start = 0; start < batch; start += rowsPerPass) {
-        const end = Math.min(batch, start + rowsPerPass);
-        const width = mask ? mask.length / batch : 1;
-        const share = (mask ? sum(mask.subarray(start * width, end * width)) : end - start) / total;
-        if (share === 0) continue; // nothing but padding, whose mean is not a number
-        shares.push(share);
-        calls.push([
-          tf.scalar(share),
+    for (let start = 0; start < batch; start += rowsPerPass) {
+      const end = Math.min(batch, start + rowsPerPass);
+      const share = (mask ? sum(mask.subarray(start * width, end * width)) : end - start) / total;
+      if (share === 0) continue; // nothing but padding, whose mean is not a number
+      ranges.push({ start, end });
+      shares.push(share);
+    }
+    return { ranges, shares };
+  }
+
+  /** Loss, gradient and optimiser as one call. */
+  private inOne({ rows, scalars = {}, learningRate }: StepInputs, { ranges: [range] }: Parts): Candidate {
+    const { optimizer, maxGradNorm } = this.options;
+    const rowNames = Object.keys(rows);
+    const scalarNames = Object.keys(scalars);
+    const whole = this.function(
+      `whole ${[...scalarNames, '', ...rowNames].join()}`,
+      (...args): WholeResult => {
+        const adamScalars = args.slice(0, 3) as unknown as AdamScalars;
+        const { gradient, ...measured } = this.differentiate(scalarNames, rowNames, args.slice(3));
+        const gradNorm = tf.sqrt(tf.sum<tf.Scalar>(tf.square(gradient)));
+        const scale = tf.minimum(1, tf.div(maxGradNorm, tf.add(gradNorm, 1e-6)));
+        return {
+          ...measured,
+          gradNorm: gradNorm as tf.Scalar,
+          proposal: optimizer.proposal(tf.mul(gradient, scale), adamScalars),
+        };
+      },
+    );
+    const result = tf.tidy(() =>
+      whole(
+        ...optimizer.scalars(learningRate),
+        ...Object.values(scalars).map((value) => tf.scalar(value)),
+        ...Object.values(rows).map((array) => rowTensor(array, range.start, range.end)),
+      ),
+    );
+    const stats: Record<string, number> = { loss: result.loss.dataSync()[0] };
+    for (const [name, scalar] of Object.entries({ ...result.means, ...result.maxima }))
+      stats[name] = scalar.dataSync()[0];
+    stats['gradNorm'] = result.gradNorm.dataSync()[0];
+    return {
+      stats,
+      take: () => optimizer.take(result.proposal),
+      dispose: () => void tf.dispose(result),
+    };
+  }
+
+  /** A call for each part, on several threads; gradients are added up in the order of the parts. */
+  private inParts({ rows, scalars = {}, learningRate }: StepInputs, { ranges, shares }: Parts): Candidate {
+    const { optimizer, maxGradNorm } = this.options;
+    const rowNames = Object.keys(rows);
+    const scalarNames = Object.keys(scalars);
+    const pass = this.function(
+      `part ${[...scalarNames, '', ...rowNames].join()}`,
+      (share, ...args): PassResult => this.differentiate(scalarNames, rowNames, args, share as tf.Scalar),
+    );
+    const results = tf.tidy(() =>
+      pass.map(
+        ranges.map(({ start, end }, i) => [
+          tf.scalar(shares[i]),
           ...Object.values(scalars).map((value) => tf.scalar(value)),
           ...Object.values(rows).map((array) => rowTensor(array, start, end)),
-        ]);
-      }
-      return calls.length === 1 ? [pass(...calls[0])] : pass.map(calls);
-    });
+        ]),
+      ),
+    );
     const stats: Record<string, number> = { loss: 0 };
     const gradient = (results[0].gradient.dataSync() as Float32Array).slice();
     results.forEach((result, i) => {
@@ -148,51 +216,57 @@ export class GradientSteps {
       tf.dispose(result);
     });
     stats['gradNorm'] = Math.sqrt(sumOfSquares(gradient));
-    return { stats, gradient: tf.tensor1d(gradient) };
+    const take = (): void => {
+      const scale = Math.min(1, maxGradNorm / (stats['gradNorm'] + 1e-6));
+      tf.tidy(() => optimizer.step(tf.tensor1d(gradient), learningRate, scale));
+    };
+    return { stats, take, dispose: () => undefined };
   }
 
-  /** The gradient of `share` times the loss of some rows. */
-  private pass(
-    rowNames: readonly string[],
+  /** A function that is traced once for inputs of the same names. */
+  private function<R extends PassResult | WholeResult>(
+    key: string,
+    fn: (...args: tf.Tensor[]) => R,
+  ): CompiledFunction<tf.Tensor[], R> {
+    let compiled = this.compiled.get(key);
+    if (!compiled) this.compiled.set(key, (compiled = compile(fn)));
+    return compiled as CompiledFunction<tf.Tensor[], R>;
+  }
+
+  /**
+   * Loss, statistics, and the gradient of the loss (or `share` of it) as one vector in the order of the parameters.
+   *
+   * @param args - the scalars, then the rows
+   */
+  private differentiate(
     scalarNames: readonly string[],
-  ): CompiledFunction<tf.Tensor[], PassResult> {
-    const key = [...scalarNames, '', ...rowNames].join();
-    let pass = this.passes.get(key);
-    if (!pass) {
-      pass = compile((...args: tf.Tensor[]): PassResult => {
-        const [share, ...rest] = args;
-        const named = (names: readonly string[], from: number): tf.NamedTensorMap =>
-          Object.fromEntries(names.map((name, i) => [name, rest[from + i]]));
-        const scalars = named(scalarNames, 0) as Record<string, tf.Scalar>;
-        let parts: LossParts | undefined;
-        const { grads } = tf.variableGrads(
-          () => {
-            parts = this.options.loss(named(rowNames, scalarNames.length), scalars);
-            for (const kept of [parts.loss, ...Object.values({ ...parts.means, ...parts.maxima })])
-              tf.keep(kept);
-            return tf.mul<tf.Scalar>(parts.loss, share);
-          },
-          this.trainable.map(([, variable]) => variable),
-        );
-        const { loss, means, maxima } = parts!;
-        const gradient = flat(
-          this.trainable.map(([, variable]) => grads[variable.name] ?? tf.zeros(variable.shape)),
-        );
-        // copies, because one tensor may be named twice and what was kept is freed here
-        const copies = (named: Readonly<Record<string, tf.Scalar>> = {}): tf.NamedTensorMap =>
-          Object.fromEntries(Object.entries(named).map(([name, scalar]) => [name, scalar.clone()]));
-        const result = {
-          gradient,
-          loss: loss.clone(),
-          means: copies(means),
-          maxima: copies(maxima),
-        };
-        tf.dispose([loss, ...Object.values({ ...means, ...maxima })]);
-        return result;
-      });
-      this.passes.set(key, pass);
-    }
-    return pass;
+    rowNames: readonly string[],
+    args: readonly tf.Tensor[],
+    share?: tf.Scalar,
+  ): PassResult {
+    const named = (names: readonly string[], from: number): tf.NamedTensorMap =>
+      Object.fromEntries(names.map((name, i) => [name, args[from + i]]));
+    const scalars = named(scalarNames, 0) as Record<string, tf.Scalar>;
+    const rows = named(rowNames, scalarNames.length);
+    let parts: LossParts | undefined;
+    const { grads } = tf.variableGrads(
+      () => {
+        parts = this.options.loss(rows, scalars);
+        for (const kept of [parts.loss, ...Object.values({ ...parts.means, ...parts.maxima })]) tf.keep(kept);
+        return share ? tf.mul<tf.Scalar>(parts.loss, share) : parts.loss;
+      },
+      this.trainable.map(([, variable]) => variable),
+    );
+    const { loss, means, maxima } = parts!;
+    const gradient = flat(
+      this.trainable.map(([, variable]) => grads[variable.name] ?? tf.zeros(variable.shape)),
+    );
+    // copies, because one tensor may be named twice and what was kept is freed here
+    const copies = (of: Readonly<Record<string, tf.Scalar>> = {}): tf.NamedTensorMap =>
+      Object.fromEntries(Object.entries(of).map(([name, scalar]) => [name, scalar.clone()]));
+    const result = { gradient, loss: loss.clone(), means: copies(means), maxima: copies(maxima) };
+    tf.dispose([loss, ...Object.values({ ...means, ...maxima })]);
+    return result;
   }
 }
 

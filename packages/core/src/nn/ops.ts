@@ -77,7 +77,7 @@ export function takeColumns(x: tf.Tensor2D, columns: tf.Tensor1D): tf.Tensor1D {
     const places = tf.stack([tf.range(0, shape[0], 1, 'int32'), columns], 1);
     save([places]);
     return {
-      value: tf.gatherND(input, places),
+      value: fusedKernel('TakeColumns', { x: input, columns })?.[0] ?? tf.gatherND(input, places),
       gradFunc: (dy, [placesSaved]) => tf.scatterND(placesSaved, dy, shape),
     };
   });

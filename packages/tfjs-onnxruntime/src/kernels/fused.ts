@@ -35,4 +35,25 @@ const writeRow: NativeKernel = (call) => {
   return graph.op('TensorScatter', [x, call.value('row'), indices], x, { attributes: { axis: 2 } });
 };
 
-export const fused: NativeKernels = { Standardise: standardise, WriteRow: writeRow };
+/** `TakeColumns`: one entry of every row, x[i, columns[i]]. Inputs: x [N, V], columns [N] int32. */
+const takeColumns: NativeKernel = (call) => {
+  const { graph } = call;
+  const x = call.value('x');
+  const columns = call.value('columns');
+  const shape = [x.shape[0], 1];
+  const taken = graph.op(
+    'GatherElements',
+    [x, graph.reshape(columns, shape)],
+    { type: x.type, shape },
+    {
+      attributes: { axis: 1 },
+    },
+  );
+  return graph.reshape(taken, columns.shape);
+};
+
+export const fused: NativeKernels = {
+  Standardise: standardise,
+  TakeColumns: takeColumns,
+  WriteRow: writeRow,
+};

@@ -17,7 +17,7 @@ import {
 } from './transformer-weights.js';
 
 /** Tokens that one compiled call generates: enough to make the call cheap, few enough to compile quickly. */
-const CHUNK_STEPS = 20;
+const CHUNK_STEPS = 60;
 /** Compiled calls for one generation, at most, however long it is: each may have a cache of another length. */
 const MOST_CHUNKS = 12;
 

@@ -163,7 +163,7 @@ export class GradientSteps {
         const scale = tf.minimum(1, tf.div(maxGradNorm, tf.add(gradNorm, 1e-6)));
         return {
           ...measured,
-          gradNorm: gradNorm as tf.Scalar,
+          gradNorm: gradNorm,
           proposal: optimizer.proposal(tf.mul(gradient, scale), adamScalars),
         };
       },

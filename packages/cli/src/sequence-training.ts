@@ -44,10 +44,10 @@ export interface SequenceRunFlags extends TrainingFlags, KlFlags {
  * entropy keeps tokens from being given up before they were tried.
  */
 const FROM_NOTHING: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
-  ppo: { learningRate: 1e-3, updateEpochs: 4, entropyCoef: 0.01 },
-  grpo: { learningRate: 1e-3, updateEpochs: 4, entropyCoef: 0.01 },
+  ppo: { learningRate: 1e-3, updateEpochs: 4, entropyCoef: 0.02 },
+  grpo: { learningRate: 1e-3, updateEpochs: 4, entropyCoef: 0.02 },
 };
-const FROM_NOTHING_OTHERS = { learningRate: 2e-3, entropyCoef: 0.01 };
+const FROM_NOTHING_OTHERS = { learningRate: 2e-3, entropyCoef: 0.04 };
 
 /** Everything that takes part in a run; `dispose` frees it. */
 export interface SequenceParts {

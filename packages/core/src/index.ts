@@ -92,7 +92,7 @@ export { groupNormalisedAdvantages, leaveOneOutAdvantages } from './math/group-a
 export type { GroupedReturns } from './math/group-advantages.js';
 export { AdaptiveKlController, DoublingKlController, FixedKlController } from './math/kl-controllers.js';
 export type { AdaptiveKlOptions, KlController } from './math/kl-controllers.js';
-export { exactKl, exactKlOnHost, klEstimators, sampledKl, sampledKlTensor } from './math/kl.js';
+export { exactKl, exactKlOnHost, gaussianKl, klEstimators, sampledKl, sampledKlTensor } from './math/kl.js';
 export type { KlEstimator, SampledKlEstimator } from './math/kl.js';
 export {
   clippedSurrogateLoss,

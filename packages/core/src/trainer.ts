@@ -42,7 +42,7 @@ export interface TrainResult {
   readonly lastMetrics: Metrics;
 }
 
-/** Largest KL to the reference, in nats a token, that rounding may show before the first update. */
+/** Largest KL to the reference, in nats a token or step, that rounding may show before the first update. */
 const KL_AT_START = 1e-5;
 /** Largest |ρ − 1| that rounding may show on the first minibatch. */
 const RATIO_TOLERANCE = 1e-3;
@@ -123,7 +123,7 @@ function checkReference({ reference }: Rollout): void {
   const largest = reference.exactKl.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
   if (!(largest <= KL_AT_START)) {
     throw new NumericalError(
-      `Before the first update the KL to the reference must be 0; it is ${largest} nats at some token. The reference is not a copy of the policy, or the two do not share temperature, mask, positions and window.`,
+      `Before the first update the KL to the reference must be 0; it is ${largest} nats at some step. The reference is not a copy of the policy, or the two do not see the same: temperature, mask, positions and window of tokens, statistics of observations.`,
     );
   }
 }

@@ -25,8 +25,9 @@ import {
   sequenceRunConfig,
   type SequenceRunFlags,
 } from '../sequence-training.js';
+import { stepRunConfig } from '../step-parts.js';
 import { presetNames } from '../step-presets.js';
-import { resolveStepRun, runStepTraining, stepRunConfig, type StepRunFlags } from '../step-training.js';
+import { resolveStepRun, runStepTraining, type StepRunFlags } from '../step-training.js';
 import {
   addBackendFlags,
   addRunFlags,
@@ -43,12 +44,7 @@ const WHERE: Readonly<Record<string, readonly EnvironmentKind[]>> = {
   ...Object.fromEntries(
     [...DATA_FLAGS, 'reward', 'credit', 'plotEvery'].map((name) => [name, ['forecast'] as const]),
   ),
-  ...Object.fromEntries(
-    ['init', 'updates', 'batchSize', 'klCoef', 'klTarget'].map((name) => [
-      name,
-      ['forecast', 'sequence'] as const,
-    ]),
-  ),
+  ...Object.fromEntries(['updates', 'batchSize'].map((name) => [name, ['forecast', 'sequence'] as const])),
   steps: ['sequence', 'step'],
   ...Object.fromEntries(
     ['instances', 'stepsPerRollout', 'workers', 'preset'].map((name) => [name, ['step'] as const]),

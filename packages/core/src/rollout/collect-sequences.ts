@@ -217,7 +217,7 @@ class ReferenceScorer {
       const scores = reference.score(contexts as tf.Tensor2D, actions as tf.Tensor2D);
       return {
         logProbs: scores.logProbs,
-        logDistribution: scores.logDistribution,
+        distribution: scores.logDistribution,
         exactKl: exactKl(logDistribution as tf.Tensor3D, scores.logDistribution),
       };
     });
@@ -233,7 +233,7 @@ class ReferenceScorer {
     const rows = this.reference.rowsPerPass?.(context + horizon) ?? size;
     const scores = {
       logProbs: new Float32Array(size * horizon),
-      logDistribution: new Float32Array(size * horizon * vocabularySize),
+      distribution: new Float32Array(size * horizon * vocabularySize),
       exactKl: new Float32Array(size * horizon),
     };
     const starts = Array.from({ length: Math.ceil(size / rows) }, (_, i) => i * rows);
@@ -254,7 +254,7 @@ class ReferenceScorer {
       ),
     );
     results.forEach((result, i) => {
-      for (const name of ['logProbs', 'logDistribution', 'exactKl'] as const)
+      for (const name of ['logProbs', 'distribution', 'exactKl'] as const)
         part(scores[name], starts[i]).set(result[name].dataSync());
       tf.dispose(result);
     });

@@ -1,14 +1,17 @@
 import { EnvironmentError } from '../errors.js';
-import type { StepPolicy } from '../policy.js';
+import type { Policy, StepPolicy } from '../policy.js';
 import { RandomStream } from '../random.js';
 import type { FinishedEpisode, VectorEnvironment } from '../vector/vector-environment.js';
 import type { Collected, RolloutCollector } from './collector.js';
 import { EpisodeStatistics, type EpisodeStatisticsState } from './episode-statistics.js';
 import type { Rollout } from './rollout.js';
+import { StepReferenceScorer } from './step-reference.js';
 
 export interface StepCollectorOptions {
   environment: VectorEnvironment;
   policy: StepPolicy;
+  /** Frozen, over the same observations; without it the rollouts have no reference scores. */
+  referencePolicy?: Policy;
   /** T, steps of each instance a rollout. */
   stepsPerRollout: number;
   seed: number;
@@ -27,14 +30,20 @@ interface StepCollectorState extends EpisodeStatisticsState {
 export class StepCollector implements RolloutCollector {
   private observations: Float32Array | undefined;
   private readonly statistics = new EpisodeStatistics();
+  private readonly reference: StepReferenceScorer | undefined;
 
+  /**
+   * @throws {EnvironmentError} when the policy's actions do not fit the environment
+   * @throws {NumericalError} when policy and reference share weights
+   */
   constructor(private readonly options: StepCollectorOptions) {
-    const { environment, policy } = options;
+    const { environment, policy, referencePolicy } = options;
     if (policy.actionSize !== environment.actionSpace.size) {
       throw new EnvironmentError(
         `The policy's actions have ${policy.actionSize} numbers; an action of "${environment.name}" is ${environment.actionSpace.describe()}.`,
       );
     }
+    if (referencePolicy) this.reference = new StepReferenceScorer(policy, referencePolicy);
   }
 
   /** Environment steps so far, of all instances together. */
@@ -103,7 +112,15 @@ export class StepCollector implements RolloutCollector {
       size,
       episodes.map((episode) => episode.return),
     );
-    return { rollout, episodes, metrics: this.metrics(episodes) };
+    const reference = this.reference?.score(rollout);
+    return {
+      rollout: { ...rollout, ...(reference && { reference }) },
+      episodes,
+      metrics: {
+        ...this.metrics(episodes),
+        ...(reference && { 'kl/exactPerStep': mean(reference.exactKl) }),
+      },
+    };
   }
 
   /** Everything that the next rollout depends on besides the policy, as plain JSON. */
@@ -122,11 +139,10 @@ export class StepCollector implements RolloutCollector {
   }
 
   dispose(): void {
-    // nothing of its own
+    this.reference?.dispose();
   }
 
   private metrics(episodes: readonly FinishedEpisode[]): Record<string, number> {
-    const mean = (numbers: number[]): number => numbers.reduce((a, b) => a + b, 0) / numbers.length;
     return {
       ...this.statistics.metrics(),
       ...(episodes.length > 0 && {
@@ -135,6 +151,12 @@ export class StepCollector implements RolloutCollector {
       }),
     };
   }
+}
+
+function mean(numbers: readonly number[] | Float32Array): number {
+  let sum = 0;
+  for (const number of numbers) sum += number;
+  return sum / numbers.length;
 }
 
 /** Observations after cuts, whose values are asked for N at a time, so that they are compiled for one size. */

@@ -65,7 +65,7 @@ describe('rloo', () => {
     const kl = Float32Array.from(plain.logProbs, (_, i) => 0.1 * (i + 1));
     const reference = {
       logProbs: plain.logProbs.map((x, i) => x - kl[i]),
-      logDistribution: new Float32Array(4 * 2 * 4),
+      distribution: new Float32Array(4 * 2 * 4),
       exactKl: kl,
     };
     const rollout = { ...plain, reference };

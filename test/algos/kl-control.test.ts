@@ -3,6 +3,8 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import {
   ConfigError,
   DegradationTransformer,
+  MlpPolicy,
+  box,
   exactKlOnHost,
   resolveOptions,
   tf,
@@ -11,7 +13,7 @@ import {
 import { KlControl, Reinforce, klControlOptions, type KlControlOptions } from '@rollcast/algos';
 
 import { useBackend } from '../support/backends.js';
-import { rolloutOf } from '../support/rollouts.js';
+import { rolloutOf, stepRolloutOf } from '../support/rollouts.js';
 import { take } from '../support/tensors.js';
 
 beforeAll(() => useBackend('cpu'));
@@ -30,7 +32,7 @@ function measured(policy = model(1)): Rollout {
     ...rollout,
     reference: {
       logProbs: Float32Array.of(rollout.logProbs[0] - 0.5, rollout.logProbs[1] + 1),
-      logDistribution: new Float32Array(2 * V).fill(-Math.log(V)),
+      distribution: new Float32Array(2 * V).fill(-Math.log(V)),
       exactKl: Float32Array.of(0.3, 0.1),
     },
   };
@@ -67,7 +69,7 @@ function scored(policy: DegradationTransformer, rollout: Rollout): Parameters<Kl
     policy.score(tf.tensor2d([[0]], [1, 1], 'int32'), tf.tensor2d(rollout.actions, [1, steps], 'int32')),
     {
       logProbs: tf.tensor2d(reference!.logProbs, [1, steps]),
-      logDistribution: tf.tensor3d(reference!.logDistribution, [1, steps, V]),
+      distribution: tf.tensor3d(reference!.distribution, [1, steps, V]),
     },
     tf.tensor2d(rollout.mask, [1, steps]),
   ];
@@ -82,7 +84,7 @@ describe('in the loss', () => {
   test('the exact KL is that of the whole distributions', () => {
     const policy = model(1);
     const inputs = scored(policy, measured(policy));
-    const [p, q] = [inputs[0].logDistribution!, inputs[1]!.logDistribution];
+    const [p, q] = [inputs[0].logDistribution!, inputs[1]!.distribution];
     const [first, second] = exactKlOnHost(p.dataSync(), q.dataSync(), V);
     expect(take(control({}).lossTerm(...inputs)!)).toBeAllClose([(first + second) / 2], { atol: 1e-6 });
   });
@@ -93,6 +95,26 @@ describe('in the loss', () => {
       take(control({ estimator }).lossTerm(...scored(policy, measured(policy)))!);
     expect(term('k2')).toBeAllClose([(0.125 + 0.5) / 2], { atol: 1e-5 });
     expect(term('k3')).toBeAllClose([(Math.exp(-0.5) - 0.5 + Math.E - 2) / 2], { atol: 1e-5 });
+  });
+
+  test('of a Gaussian policy the exact KL has a closed form, and gradients flow through it', () => {
+    const policy = new MlpPolicy(1, box(-Infinity, Infinity, [1]), { hidden: [] });
+    const rollout = stepRolloutOf(policy, [[0], [0]], [0, 0], [0, 0]);
+    const [mean] = policy.act(Float32Array.of(0)).actions;
+    // the reference is 1 to the right, and as wide: a KL of ½ at each step
+    const reference = {
+      logProbs: rollout.logProbs,
+      distribution: Float32Array.of(mean + 1, 0, mean + 1, 0),
+      exactKl: Float32Array.of(0.5, 0.5),
+    };
+    const { loss, gradNorm } = new Reinforce(
+      policy,
+      { baseline: 'none', normaliseAdvantages: false, klControl: { coefficient: 3 } },
+      { updates: 1, batchSize: 2, seed: 0 },
+    ).update({ ...rollout, reference });
+    expect(loss).toBeAllClose(3 * 0.5, { atol: 1e-5 });
+    // d KL / d bias = (μ − μ_ref)/σ² = −1, d KL / d log σ = σ² − 1 = 0, d KL / d weight = −1 · observation = 0
+    expect(gradNorm).toBeAllClose(3, { atol: 1e-5 });
   });
 
   test('its weight is β: with no reward, the loss is β · KL', () => {
@@ -128,6 +150,20 @@ describe('the adaptive coefficient', () => {
     const klControl = control({ ...adaptive, horizonEpisodes: 100 });
     klControl.follow(measured());
     expect(klControl.coefficient).toBeAllClose(0.5 * (1 + 0.2 / 100), { atol: 1e-7 });
+  });
+
+  test('on step environments both it and the rollout are counted in steps', () => {
+    const policy = new MlpPolicy(1, box(-1, 1, [1]), { hidden: [] });
+    const steps = stepRolloutOf(policy, [[1], [2], [3], [4]], [0, 0, 0, 0], [0, 0, 0, 0]);
+    // two instances of two steps: four steps of a horizon of 10, KL .2 clipped to +.2
+    const reference = {
+      logProbs: steps.logProbs,
+      distribution: new Float32Array(8),
+      exactKl: Float32Array.of(0.2, 0.2, 0.2, 0.2),
+    };
+    const klControl = control(adaptive, 1000);
+    klControl.follow({ ...steps, batchSize: 2, steps: 2, reference });
+    expect(klControl.coefficient).toBeAllClose(0.5 * (1 + (0.2 * 4) / 10), { atol: 1e-7 });
   });
 
   test('the update that it follows has used the old one', () => {

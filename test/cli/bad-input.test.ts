@@ -94,9 +94,9 @@ const cases: [what: string, args: string[], message: RegExp][] = [
   ],
   ['an unknown environment', ['train', '--init', 'x', '--env', 'degradaton'], /Did you mean "degradation"/],
   [
-    'a pre-trained model for a step environment',
-    ['train', '--init', 'x', '--env', 'pendulum-v1'],
-    /--init means nothing with --env pendulum-v1: it is for forecasts/,
+    'a KL to a reference that is not there',
+    ['train', '--kl-target', '0.1', '--env', 'pendulum-v1'],
+    /--kl-target needs --init RUN/,
   ],
   [
     'an unknown algorithm',

@@ -1,38 +1,15 @@
-import { cpSync, existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 
 import { RunDirectory } from '@rollcast/core';
 
 import { temporaryFolder } from '../support/temporary.js';
-import { rollcast } from './support.js';
+import { lastCheckpoint, metrics, rollcast, timeless } from './support.js';
 
 const folder = temporaryFolder();
 const small = ['--steps', '2048', '--instances', '2', '--steps-per-rollout', '64', '--checkpoint-every', '8'];
-
-/** The files of the last checkpoint, by name. */
-function lastCheckpoint(run: string): Record<string, Buffer> {
-  const checkpoints = join(run, 'checkpoints');
-  const last = readdirSync(checkpoints)
-    .filter((name) => name.startsWith('update-'))
-    .sort()
-    .at(-1)!;
-  return Object.fromEntries(
-    readdirSync(join(checkpoints, last)).map((name) => [name, readFileSync(join(checkpoints, last, name))]),
-  );
-}
-
-const metrics = (run: string): Record<string, number>[] =>
-  readFileSync(join(run, 'metrics.jsonl'), 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Record<string, number>);
-
-const timeless = (records: Record<string, number>[]): Record<string, number>[] =>
-  records.map((record) =>
-    Object.fromEntries(Object.entries(record).filter(([name]) => !name.endsWith('Seconds'))),
-  );
 
 test.each([
   ['cart-pole-v1', 'ppo', []],
@@ -99,11 +76,121 @@ test.each([
     ['--env', 'bandit-v1', '--preset', 'zoo'],
     '--preset zoo has no settings for "bandit-v1"',
   ],
-  ['a token task', ['--env', 'token-copy-v1'], 'use it as a library'],
+  [
+    'an algorithm for sequences',
+    ['--env', 'cart-pole-v1', '--algo', 'grpo'],
+    '--algo grpo cannot act on --env cart-pole-v1, a step environment. Algorithms that can: a2c, ppo, reinforce.',
+  ],
 ])('%s is one message and no folder', async (_what, args, message) => {
   const out = join(folder, 'refused');
   const { code, err } = await rollcast('train', ...args, '--out', out);
   expect({ code, folder: existsSync(out) }).toEqual({ code: 2, folder: false });
   expect(err).toContain(message);
   expect(err).not.toContain('    at ');
+});
+
+describe('with --init', () => {
+  const at = (name: string): string => join(folder, name);
+  const train = async (name: string, ...args: string[]): Promise<void> => {
+    const { code, err } = await rollcast('train', '--out', at(name), ...small, ...args);
+    expect({ code, err: code === 0 ? '' : err }).toEqual({ code: 0, err: '' });
+  };
+  const normalised = [
+    '--set',
+    'collect.normaliseObservations=true',
+    '--set',
+    'collect.normaliseRewards=true',
+  ];
+  const statistics = (name: string): unknown => {
+    const { environment } = JSON.parse(lastCheckpoint(at(name))['collector.json'].toString()) as {
+      environment: { inner: { own: unknown } };
+    };
+    return environment.inner.own;
+  };
+
+  beforeAll(async () => {
+    await train('walker', '--env', 'cart-pole-v1', '--seed', '1');
+    await train('swinger', '--env', 'pendulum-v1', '--seed', '1', ...normalised);
+    const copying = [
+      '--env',
+      'token-copy-v1',
+      '--batch-size',
+      '8',
+      '--steps',
+      '48',
+      '--set',
+      'model.width=8',
+    ];
+    expect((await rollcast('train', '--out', at('copier'), ...copying)).code).toBe(0);
+  }, 60_000);
+
+  test.each([
+    ['one of two', 'cart-pole-v1', 'walker', ['--algo', 'reinforce']],
+    ['numbers', 'pendulum-v1', 'swinger', ['--set', 'collect.normaliseRewards=true']],
+    ['numbers, charged in the reward', 'pendulum-v1', 'swinger', ['--set', 'ppo.klControl.placement=reward']],
+    ['numbers, by an estimate', 'pendulum-v1', 'swinger', ['--set', 'ppo.klControl.estimator=k3']],
+  ])('the KL to that run starts at 0 and is held: %s', async (what, env, init, extra) => {
+    const name = `tuned-${what}`;
+    await train(name, '--env', env, '--init', at(init), '--kl-target', '0.01', '--seed', '2', ...extra);
+    const records = metrics(at(name));
+    expect(records[0]['kl/exactPerStep']).toBeAllClose(0, { atol: 1e-6 });
+    const last = records.at(-1)!;
+    expect(last['kl/exactPerStep']).toBeGreaterThan(1e-6);
+    const algo = extra.includes('reinforce') ? 'reinforce' : 'ppo';
+    // the controller follows: 128 steps of 1 % of 2048, a KL that is clipped to 20 % below the target
+    expect(records[0][`${algo}/klCoef`]).toBe(0.3);
+    expect(records[1][`${algo}/klCoef`]).toBeAllClose(0.3 * Math.max(0.1, 1 - (0.2 * 128) / 20.48), {
+      atol: 1e-6,
+    });
+    const [start, tuned] = [lastCheckpoint(at(init)), lastCheckpoint(at(name))];
+    expect(tuned['reference.safetensors']).toEqual(start['weights.safetensors']);
+    expect(tuned['weights.safetensors']).not.toEqual(start['weights.safetensors']);
+  });
+
+  test('observations are normalised as in that run, and no other way later', async () => {
+    await train(
+      'same-eyes',
+      '--env',
+      'pendulum-v1',
+      '--init',
+      at('swinger'),
+      '--set',
+      'collect.normaliseRewards=true',
+    );
+    expect(statistics('same-eyes')).toEqual(statistics('swinger'));
+  });
+
+  test('a resumed run has its reference, even when the run that it came from is gone', async () => {
+    cpSync(at('swinger'), at('gone'), { recursive: true });
+    await train('whole', '--env', 'pendulum-v1', '--init', at('gone'), '--kl-target', '0.01');
+    cpSync(at('whole'), at('cut'), { recursive: true });
+    rmSync(join(at('cut'), 'checkpoints', 'update-000016'), { recursive: true });
+    rmSync(at('gone'), { recursive: true });
+    expect((await rollcast('train', '--resume', '--out', at('cut'))).code).toBe(0);
+    expect(lastCheckpoint(at('cut'))).toEqual(lastCheckpoint(at('whole')));
+    expect(timeless(metrics(at('cut')))).toEqual(timeless(metrics(at('whole'))));
+  });
+
+  test('without it there is no reference: no KL is charged or measured', () => {
+    expect(metrics(at('walker'))[0]).toMatchObject({ 'ppo/klCoef': 0 });
+    expect(metrics(at('walker'))[0]).not.toHaveProperty(['kl/exactPerStep']);
+    expect(lastCheckpoint(at('walker'))).not.toHaveProperty(['reference.safetensors']);
+  });
+
+  test.each([
+    ['other spaces', 'cart-pole-v1', 'swinger', [], /its policy acts in "pendulum-v1" \(observations of 3 numbers; .*\), which does not fit "cart-pole-v1" \(observations of 4 numbers/],
+    ['other actions', 'mountain-car-continuous-v0', 'swinger', [], /its policy acts in "pendulum-v1"/],
+    ['another architecture', 'pendulum-v1', 'swinger', ['--set', 'policy.hidden=[8]'], /policy\.hidden is \[64,64\] in the run of --init .*; got \[8\]\. Leave it out\./],
+    ['other observations', 'pendulum-v1', 'swinger', ['--set', 'collect.normaliseObservations=false'], /collect\.normaliseObservations is true in the run of --init/],
+    ['an option that no policy has', 'pendulum-v1', 'swinger', ['--set', 'policy.hiden=[8]'], /policy\.hiden: unknown option\. Did you mean "hidden"/],
+    ['a run of another kind', 'cart-pole-v1', 'copier', [], /is a run on a sequence environment; training on a step environment starts from a run on a step environment\./],
+    ['a run that is not there', 'cart-pole-v1', 'nowhere', [], /There is no run at/],
+    ['k1 in the loss', 'cart-pole-v1', 'walker', ['--set', 'ppo.klControl.estimator=k1'], /k1 in the loss has zero expected gradient/],
+  ])('%s: one message and no folder', async (_what, env, init, args, message) => {
+    const out = at('refused');
+    const { code, err } = await rollcast('train', '--env', env, '--init', at(init), ...args, '--out', out);
+    expect({ code, folder: existsSync(out) }).toEqual({ code: 2, folder: false });
+    expect(err).toMatch(message);
+    expect(err.trim().split('\n')).toHaveLength(1);
+  }); // prettier-ignore
 });

@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 
 import {
   ConfigError,
@@ -154,6 +154,27 @@ describe('workers', () => {
       environments.reset(99);
       environments.restore(middle);
       expect(run(environments, 15, 30)).toEqual(rest);
+    }
+  });
+
+  test('a notification that comes after its request was carried out makes no second step', async () => {
+    const alone = await walks(2);
+    alone.reset(11);
+    const expected = run(alone, 0, 15);
+    const environments = await walks(2, 1);
+    environments.reset(11);
+    const { notify } = Atomics;
+    // as when this thread is held up between the request and its notification: the worker has answered and waits again
+    const late = jest.spyOn(Atomics, 'notify').mockImplementation(((control: Int32Array, word: number) => {
+      notify(control, word);
+      const until = performance.now() + 5;
+      while (control[0] !== control[1] || performance.now() < until);
+      return notify(control, word);
+    }) as typeof notify);
+    try {
+      expect(run(environments, 0, 15)).toEqual(expected);
+    } finally {
+      late.mockRestore();
     }
   });
 

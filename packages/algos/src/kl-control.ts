@@ -1,12 +1,12 @@
 import {
   AdaptiveKlController,
   FixedKlController,
-  exactKl,
   klEstimators,
   maskedMean,
   maskedMoments,
   sampledKl,
   sampledKlTensor,
+  scoredRows,
   tf,
   ConfigError,
   type KlController,
@@ -25,18 +25,18 @@ export const klControlOptions = z.strictObject({
     .number()
     .gt(0, 'expected a KL > 0 in nats a token, such as 0.05, or leave it out')
     .optional()
-    .describe('adaptive: KL to hold, in nats a token'),
+    .describe('adaptive: KL to hold, in nats a token or step'),
   horizonEpisodes: z
     .number()
     .gt(0)
     .optional()
     .describe(
-      'adaptive: episodes over which β can change by e^0.2; 1 % of all episodes of the run when left out',
+      'adaptive: trajectories of tokens (steps, in step environments) over which β can change by e^0.2; 1 % of those of the run when left out',
     ),
   estimator: z
     .enum(klEstimators)
     .default('exact')
-    .describe('exact over the vocabulary, or from the sampled action'),
+    .describe('exact over all actions, or from the sampled one'),
   placement: z
     .enum(['loss', 'reward'])
     .default('loss')
@@ -49,8 +49,8 @@ export type ResolvedKlControlOptions = z.output<typeof klControlOptions>;
 export interface ReferenceTensors {
   /** [B, T] */
   readonly logProbs: tf.Tensor2D;
-  /** [B, T, V] */
-  readonly logDistribution: tf.Tensor3D;
+  /** [B, T, P] */
+  readonly distribution: tf.Tensor3D;
 }
 
 /**
@@ -65,7 +65,7 @@ export class KlControl {
   readonly controller: KlController;
 
   /**
-   * @param totalEpisodes - trajectories of the whole run, from which the adaptive horizon is derived
+   * @param totalEpisodes - trajectories (steps, in step environments) of the whole run, from which the adaptive horizon is derived
    * @throws {ConfigError} when k1 is asked for in the loss (its expected gradient is zero), or `adaptive` has no target
    *   or starts at 0
    */
@@ -115,7 +115,7 @@ export class KlControl {
   /**
    * The KL term of the loss, without its coefficient.
    *
-   * @returns scalar in nats a token, or undefined when the KL is not charged in the loss; the caller disposes it
+   * @returns scalar in nats a token or step, or undefined when the KL is not charged in the loss; the caller disposes it
    */
   lossTerm(
     scores: PolicyScores,
@@ -125,14 +125,14 @@ export class KlControl {
     if (!reference || this.options.placement !== 'loss') return undefined;
     const { estimator } = this.options;
     return tf.tidy(() => {
-      if (estimator === 'exact' && !scores.logDistribution) {
+      if (estimator === 'exact' && !scores.klTo) {
         throw new ConfigError(
-          'klControl: the exact KL needs a policy that chooses one of a number of actions; use estimator "k2" or "k3".',
+          'klControl: the exact KL needs a policy whose scores have klTo; use estimator "k2" or "k3".',
         );
       }
       const kl =
         estimator === 'exact'
-          ? exactKl(scores.logDistribution!, reference.logDistribution)
+          ? scores.klTo!(reference.distribution)
           : sampledKlTensor(estimator, scores.logProbs, reference.logProbs);
       return maskedMean(kl, mask);
     });
@@ -141,7 +141,9 @@ export class KlControl {
   /** Lets the controller follow the exact KL of this rollout; called once the rollout has been used. */
   follow(rollout: Rollout): void {
     if (!rollout.reference) return;
-    this.controller.update(maskedMoments(rollout.reference.exactKl, rollout.mask).mean, rollout.batchSize);
+    // counted as the run's budget is: a rollout of steps is part of episodes, and ends none of them for certain
+    const { rows } = scoredRows(rollout);
+    this.controller.update(maskedMoments(rollout.reference.exactKl, rollout.mask).mean, rows);
   }
 
   /** [B, T] the chosen estimate, in nats. */

@@ -63,7 +63,8 @@ export function rolloutRows(
   }
   if (reference) {
     rows['referenceLogProbs'] = perStep(reference.logProbs);
-    rows['referenceLogDistribution'] = perStep(reference.logDistribution);
+    const { data, shape } = perStep(reference.distribution);
+    rows['referenceDistribution'] = { data, shape: [shape[0], stepsPerRow, shape[2] ?? 1] };
   }
   for (const [name, data] of Object.entries(extra)) rows[name] = perStep(data);
   return { rows, mask };
@@ -71,14 +72,14 @@ export function rolloutRows(
 
 /** The rows as a loss sees them. */
 export function rolloutTensors(rows: Readonly<Record<string, tf.Tensor>>): RolloutTensors {
-  const { oldLogProbs, oldValues, mask, referenceLogProbs, referenceLogDistribution } = rows;
+  const { oldLogProbs, oldValues, mask, referenceLogProbs, referenceDistribution } = rows;
   const tensors = { oldLogProbs, oldValues, mask } as RolloutTensors;
   if (!referenceLogProbs) return tensors;
   return {
     ...tensors,
     reference: {
       logProbs: referenceLogProbs as tf.Tensor2D,
-      logDistribution: referenceLogDistribution as tf.Tensor3D,
+      distribution: referenceDistribution as tf.Tensor3D,
     },
   };
 }

@@ -12,8 +12,8 @@ export interface StepPreset {
   readonly algorithms: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
 
-/** Shared by every policy-gradient method on steps, where rewards are discounted and there is no reference. */
-const common = { gamma: 0.99, klControl: { coefficient: 0 } };
+/** Shared by every policy-gradient method on steps, where rewards are discounted. */
+const common = { gamma: 0.99 };
 
 /** CleanRL's ppo.py (github.com/vwxyzjn/cleanrl), the same for every environment. */
 const cleanrl: StepPreset = {

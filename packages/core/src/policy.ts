@@ -15,6 +15,18 @@ export interface PolicyScores {
   readonly logDistribution?: tf.Tensor3D;
   /** [R, S] entropy of π(·|sₜ) in nats; computed when it is asked for, and disposed by who asks. */
   readonly entropy: () => tf.Tensor2D;
+  /**
+   * [R, S, P] the numbers that π(·|sₜ) is made of, as `klTo` takes them: log-probabilities of all choices, or means and
+   * logarithms of standard deviations. Computed when asked for. A policy without a KL in closed form leaves both out, and
+   * cannot be held to a reference.
+   */
+  readonly distribution?: () => tf.Tensor3D;
+  /**
+   * [R, S] exact KL(π ‖ π_ref) in nats; computed when it is asked for, and disposed by who asks.
+   *
+   * @param reference - [R, S, P] `distribution` of the scores of π_ref; constant
+   */
+  readonly klTo?: (reference: tf.Tensor3D) => tf.Tensor2D;
 }
 
 /** A policy as algorithms see it: parameters, and scores of what was done. */

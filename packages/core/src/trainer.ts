@@ -6,6 +6,7 @@ import type { SequencePolicy } from './policy.js';
 import { SequenceCollector } from './rollout/collect-sequences.js';
 import type { RolloutCollector } from './rollout/collector.js';
 import type { Rollout } from './rollout/rollout.js';
+import { refuseSharedWeights } from './rollout/shared-weights.js';
 
 /** What every run needs. */
 interface LoopOptions {
@@ -41,7 +42,7 @@ export interface TrainResult {
   readonly lastMetrics: Metrics;
 }
 
-/** Largest KL to the reference, in nats a token, that rounding may show before the first update. */
+/** Largest KL to the reference, in nats a token or step, that rounding may show before the first update. */
 const KL_AT_START = 1e-5;
 /** Largest |ρ − 1| that rounding may show on the first minibatch. */
 const RATIO_TOLERANCE = 1e-3;
@@ -56,13 +57,7 @@ export class Trainer {
   private stopRequested = false;
 
   constructor(private readonly options: TrainerOptions) {
-    if ('collector' in options) return;
-    const { policy, referencePolicy } = options;
-    if (referencePolicy && referencePolicy.parameters === policy.parameters) {
-      throw new NumericalError(
-        'policy and referencePolicy share weights; clone the policy before training so that KL is measured against a frozen copy.',
-      );
-    }
+    if (!('collector' in options)) refuseSharedWeights(options.policy, options.referencePolicy);
   }
 
   /** Ends the run after the update in progress. */
@@ -128,7 +123,7 @@ function checkReference({ reference }: Rollout): void {
   const largest = reference.exactKl.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
   if (!(largest <= KL_AT_START)) {
     throw new NumericalError(
-      `Before the first update the KL to the reference must be 0; it is ${largest} nats at some token. The reference is not a copy of the policy, or the two do not share temperature, mask, positions and window.`,
+      `Before the first update the KL to the reference must be 0; it is ${largest} nats at some step. The reference is not a copy of the policy, or the two do not see the same: temperature, mask, positions and window of tokens, statistics of observations.`,
     );
   }
 }

@@ -5,6 +5,7 @@ import {
   ShapeError,
   exactKl,
   exactKlOnHost,
+  gaussianKl,
   sampledKl,
   sampledKlTensor,
   tf,
@@ -99,6 +100,47 @@ describe('gradients agree with central differences', () => {
   test.each(estimators)('%s', (estimator) => {
     const q = reference();
     expectGradient((logProbs) => sampledKlTensor(estimator, logProbs, q), [normals([2, 3, 4], 'p')]);
+  });
+});
+
+describe('between independent normal numbers', () => {
+  const row = (...numbers: number[]): tf.Tensor2D => tf.tensor2d([numbers]);
+
+  test.each([
+    // N(0, 1) against N(μ, 1): μ²/2
+    ['means apart', [0, 0, 0.1, 0], 0.005],
+    ['means further apart', [0, 0, 1, 0], 0.5],
+    // N(0, 1) against N(0, 2²): ln 2 + 1/8 − 1/2
+    ['a wider reference', [0, 0, 0, Math.log(2)], Math.log(2) - 0.375],
+    // N(1, 2²) against N(0, 1): −ln 2 + (4 + 1)/2 − 1/2
+    ['a narrower reference', [1, Math.log(2), 0, 0], 2 - Math.log(2)],
+    ['itself', [0.7, -1.3, 0.7, -1.3], 0],
+  ])('%s, by hand', (_what, [mean, logStd, referenceMean, referenceLogStd], expected) => {
+    const inputs = [mean, logStd, referenceMean, referenceLogStd].map((x) => row(x));
+    const [p, s, q, r] = inputs;
+    const kl = expectNoTensorLeft(() => take(gaussianKl(p, s, q, r)));
+    expect(kl).toBeAllClose([expected], { atol: 1e-6 });
+  });
+
+  test('adds up over the numbers of an action, one sum a row', () => {
+    const kl = gaussianKl(
+      tf.tensor2d([[0, 1], [0, 0]]), tf.tensor2d([[0, Math.log(2)], [0, 0]]),
+      tf.tensor2d([[1, 0], [0, 0]]), tf.zeros<tf.Rank.R2>([2, 2]),
+    ); // prettier-ignore
+    expect(take(kl)).toBeAllClose([0.5 + 2 - Math.log(2), 0], { atol: 1e-6 });
+  });
+
+  test('its gradient agrees with central differences', () => {
+    const [q, r] = [normals([3, 2], 'q'), normals([3, 2], 'r', 0.3)] as tf.Tensor2D[];
+    expectGradient(
+      (mean, logStd) => gaussianKl(mean as tf.Tensor2D, logStd as tf.Tensor2D, q, r),
+      [normals([3, 2], 'mean'), normals([3, 2], 'std', 0.3)],
+    );
+  });
+
+  test('shapes that would only broadcast are refused', () => {
+    const [two, one] = [tf.zeros<tf.Rank.R2>([3, 2]), tf.zeros<tf.Rank.R2>([3, 1])];
+    expect(() => gaussianKl(two, one, two, two)).toThrow(ShapeError);
   });
 });
 

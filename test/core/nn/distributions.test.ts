@@ -71,6 +71,44 @@ describe.each(backendsUnderTest('cpu', 'onnx'))('on %s', (backend) => {
   });
 });
 
+describe('the KL to another distribution of the kind', () => {
+  beforeAll(() => useBackend('cpu'));
+  const rows = (numbers: number[]): tf.Tensor2D => tf.tensor2d([numbers]);
+
+  test('of one choice, by hand', () => {
+    const kind = distributionKind(discrete(2), plain);
+    const [p, q] = [kind.of(tf.log(rows([1, 1]))), kind.of(tf.log(rows([1, 3])))];
+    // (½, ½) against (¼, ¾): ½ ln 2 + ½ ln(2/3)
+    expect(take(p.klTo(q.parameters()))).toBeAllClose([0.143841], { atol: 1e-6 });
+  });
+
+  test('of several choices it adds up', () => {
+    const kind = distributionKind(multiDiscrete([2, 2]), plain);
+    const [p, q] = [kind.of(tf.log(rows([1, 1, 1, 1]))), kind.of(tf.log(rows([1, 3, 3, 1])))];
+    expect(take(p.klTo(q.parameters()))).toBeAllClose([2 * 0.143841], { atol: 1e-6 });
+  });
+
+  test.each([
+    ['numbers', false],
+    ['squashed numbers', true],
+  ])('of %s it is the mean log-ratio of samples, and 0 for itself', (_what, squash) => {
+    const n = 40_000;
+    const kind = distributionKind(box(-1, 1, [2]), { squash });
+    const of = (mean: number[], logStd: number[]) =>
+      kind.of(tf.tile(rows(mean), [n, 1]), tf.tensor1d(logStd));
+    const [p, q] = [of([0.3, -0.2], [-0.5, -1]), of([0, 0.1], [-0.3, -0.8])];
+    const [kl] = take(p.klTo(q.parameters()));
+    const actions = p.sample(normals([n, 2], 'draws') as tf.Tensor2D);
+    const ratios = take(tf.sub(p.logProbs(actions), q.logProbs(actions)));
+    const mean = ratios.reduce((a, b) => a + b) / n;
+    const variance = ratios.reduce((a, b) => a + (b - mean) ** 2, 0) / n;
+    expect(kl).toBeGreaterThan(0.1);
+    // four standard errors
+    expect(mean).toBeAllClose(kl, { atol: 4 * Math.sqrt(variance / n) });
+    expect(take(p.klTo(p.parameters()))[0]).toBeAllClose(0, { atol: 1e-7 });
+  });
+});
+
 describe('gradients agree with central differences', () => {
   beforeAll(() => useBackend('cpu'));
 

@@ -41,10 +41,10 @@ test('a rollout holds what was sampled, rewarded and scored', () => {
 
 test('a copy as reference: the KL is 0 and the log-probabilities are the same', () => {
   const { rollout } = collect(new RepeatEnvironment());
-  const { exactKl, logProbs, logDistribution } = rollout.reference!;
+  const { exactKl, logProbs, distribution } = rollout.reference!;
   expect(exactKl).toBeAllClose(new Array(B * L).fill(0), { atol: 1e-6 });
   expect(logProbs).toBeAllClose(rollout.logProbs, { atol: 1e-5 });
-  expect(logDistribution).toHaveLength(B * L * 6);
+  expect(distribution).toHaveLength(B * L * 6);
 });
 
 test('a reward of one number a sequence sits on its last step', () => {

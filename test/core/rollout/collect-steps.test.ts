@@ -1,17 +1,24 @@
-import { beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 
 import {
   MlpPolicy,
+  NumericalError,
+  RandomStream,
   StepCollector,
   box,
   discrete,
+  exactKlOnHost,
+  multiDiscrete,
+  tf,
   vectorise,
   type Environment,
+  type Space,
+  type StepPolicy,
   type VectorEnvironment,
 } from '@rollcast/core';
 
 import { useBackend } from '../../support/backends.js';
-import { expectNoTensorLeft } from '../../support/tensors.js';
+import { expectNoTensorLeft, take } from '../../support/tensors.js';
 
 beforeAll(() => useBackend('cpu'));
 
@@ -119,4 +126,110 @@ test('a policy whose actions do not fit is refused with what an action is', asyn
   expect(() => new StepCollector({ environment, policy, stepsPerRollout: 4, seed: 1 })).toThrow(
     'The policy\'s actions have 2 numbers; an action of "counter" is an integer from 0 to 1.',
   );
+});
+
+describe('with a frozen reference', () => {
+  /** Takes any action of its space. */
+  class Anything extends Counter {
+    override readonly actionSpace: never;
+
+    constructor(space: Space) {
+      super(3);
+      this.actionSpace = space as never;
+    }
+  }
+
+  async function collectorFor(space: Space, seeds: [policy: number, reference: number]) {
+    const environment = await vectorise(() => new Anything(space), { count: 2 });
+    const [policy, referencePolicy] = seeds.map((seed) =>
+      shaken(new MlpPolicy(1, space, { hidden: [4] }), seed),
+    );
+    const collector = new StepCollector({
+      environment,
+      policy,
+      referencePolicy,
+      stepsPerRollout: 4,
+      seed: 1,
+    });
+    return { policy, referencePolicy, collector };
+  }
+
+  /** With weights that say something: the last layer starts at almost nothing. */
+  function shaken(policy: MlpPolicy, seed: number): MlpPolicy {
+    const random = new RandomStream(seed, 'shake');
+    const arrays = Object.entries(policy.parameters.save()).map(
+      ([name, { shape, data }]) =>
+        [name, { shape, data: data.map((x) => x + 0.3 * random.normal()) }] as const,
+    );
+    policy.parameters.load(Object.fromEntries(arrays));
+    return policy;
+  }
+
+  const spaces: [string, Space, numbers: number][] = [
+    ['one of three', discrete(3), 3],
+    ['two choices', multiDiscrete([2, 3]), 5],
+    ['numbers', box(-Infinity, Infinity, [2]), 4],
+  ];
+
+  test.each(spaces)('a copy says the same, at a KL of 0: %s', async (_what, space, numbers) => {
+    const { collector } = await collectorFor(space, [1, 1]);
+    const { rollout, metrics } = expectNoTensorLeft(() => collector.collect(0));
+    const { logProbs, distribution, exactKl } = rollout.reference!;
+    expect(logProbs).toBeAllClose(rollout.logProbs, { atol: 1e-6 });
+    expect(distribution).toHaveLength(8 * numbers);
+    expect(exactKl).toBeAllClose(new Array(8).fill(0), { atol: 1e-7 });
+    expect(metrics['kl/exactPerStep']).toBeAllClose(0, { atol: 1e-7 });
+  });
+
+  test.each(spaces)('another gives its own scores of the same actions: %s', async (_what, space) => {
+    const { collector, referencePolicy } = await collectorFor(space, [1, 2]);
+    const { rollout, metrics } = collector.collect(0);
+    const { observations } = rollout.inputs as { observations: Float32Array };
+    const scores = referencePolicy.scoreRows({
+      observations: tf.tensor2d(observations, [8, 1]),
+      actions: tf.tensor(rollout.actions, [8, 1, space.size], space.kind === 'box' ? 'float32' : 'int32'),
+    });
+    const { logProbs, distribution, exactKl } = rollout.reference!;
+    expect(logProbs).toBeAllClose(take(scores.logProbs), { atol: 1e-6 });
+    expect(distribution).toBeAllClose(take(scores.distribution!()), { atol: 1e-6 });
+    expect(Math.min(...exactKl)).toBeGreaterThan(1e-3);
+    expect(metrics['kl/exactPerStep']).toBeAllClose(exactKl.reduce((a, b) => a + b) / 8, { atol: 1e-6 });
+  });
+
+  test('the KL is from the policy that acted to the reference, over all actions', async () => {
+    const { collector, policy } = await collectorFor(discrete(3), [1, 2]);
+    const { rollout } = collector.collect(0);
+    const { observations } = rollout.inputs as { observations: Float32Array };
+    const { logDistribution } = policy.scoreRows({
+      observations: tf.tensor2d(observations, [8, 1]),
+      actions: tf.tensor2d(rollout.actions, [8, 1], 'int32'),
+    });
+    const { exactKl, distribution } = rollout.reference!;
+    expect(exactKl).toBeAllClose(exactKlOnHost(take(logDistribution!), distribution, 3), { atol: 1e-6 });
+  });
+
+  test('without one there are no reference scores and no KL', async () => {
+    const { collector } = await collectorOf(3, 4);
+    const { rollout, metrics } = collector.collect(0);
+    expect(rollout).not.toHaveProperty('reference');
+    expect(metrics).not.toHaveProperty(['kl/exactPerStep']);
+  });
+
+  test('the policy itself is refused', async () => {
+    const { environment, policy } = await collectorOf(3, 4);
+    const options = { environment, policy, referencePolicy: policy, stepsPerRollout: 4, seed: 1 };
+    expect(() => new StepCollector(options)).toThrow(NumericalError);
+    expect(() => new StepCollector(options)).toThrow('share weights');
+  });
+
+  test('a policy without a KL in closed form is refused with what it lacks', async () => {
+    const { environment, policy } = await collectorOf(3, 4);
+    const blunt = Object.create(policy) as StepPolicy;
+    blunt.scoreRows = (rows) => ({ ...policy.scoreRows(rows), klTo: undefined });
+    const referencePolicy = new MlpPolicy(1, environment.actionSpace, { hidden: [4] }, 1);
+    const options = { environment, policy: blunt, referencePolicy, stepsPerRollout: 4, seed: 1 };
+    expect(() => new StepCollector(options).collect(0)).toThrow(
+      'scoreRows must give distribution and klTo. Leave the reference out.',
+    );
+  });
 });

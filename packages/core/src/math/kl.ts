@@ -81,6 +81,35 @@ export function exactKl(logDistribution: tf.Tensor3D, referenceLogDistribution: 
 }
 
 /**
+ * Exact KL between independent normal numbers, in closed form (Kullback and Leibler 1951 for the normal law):
+ *
+ *   KL(π ‖ π_ref) = Σ_a log σ_ref − log σ + (σ² + (μ − μ_ref)²) / (2 σ_ref²) − ½
+ *
+ * It is that of squashed actions too: tanh is one to one, which leaves the KL as it is.
+ *
+ * @param mean - [N, A] μ, gradients flow through it
+ * @param logStd - [N, A] log σ, gradients flow through it
+ * @param referenceMean - [N, A] constant
+ * @param referenceLogStd - [N, A] constant
+ * @returns [N] in nats; the caller disposes it
+ * @throws {ShapeError} when the four differ in shape
+ */
+export function gaussianKl(
+  mean: tf.Tensor2D,
+  logStd: tf.Tensor2D,
+  referenceMean: tf.Tensor2D,
+  referenceLogStd: tf.Tensor2D,
+): tf.Tensor1D {
+  sameShape('gaussianKl', { mean, logStd, referenceMean, referenceLogStd });
+  return tf.tidy(() => {
+    const logRatio = tf.sub(logStd, referenceLogStd);
+    const distance = tf.mul(tf.sub(mean, referenceMean), tf.exp(tf.neg(referenceLogStd)));
+    const squares = tf.add(tf.exp(tf.mul(logRatio, 2)), tf.square(distance));
+    return tf.sum<tf.Tensor1D>(tf.sub(tf.mul(tf.sub(squares, 1), 0.5), logRatio), 1);
+  });
+}
+
+/**
  * Exact KL on the host, one number a step.
  *
  * @param logDistribution - [N, V], row by row

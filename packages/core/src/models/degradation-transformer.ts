@@ -6,6 +6,7 @@ import { embed, normalise, takeColumns } from '../nn/ops.js';
 import { ParameterStore } from '../nn/parameters.js';
 import { rotaryTable } from '../nn/rotary.js';
 import { resolveOptions } from '../options.js';
+import { exactKl } from '../math/kl.js';
 import { entropy } from '../math/losses.js';
 import type { GenerateOptions, Generation, SequencePolicy, SequenceScores } from '../policy.js';
 import { RandomStream } from '../random.js';
@@ -142,7 +143,13 @@ export class DegradationTransformer implements SequencePolicy {
         values: tf.reshape<tf.Rank.R2>(values, [batch, horizon]),
       };
     });
-    return { ...scores, entropy: () => entropy(scores.logDistribution) };
+    const { logDistribution } = scores;
+    return {
+      ...scores,
+      entropy: () => entropy(logDistribution),
+      distribution: () => logDistribution,
+      klTo: (reference) => exactKl(logDistribution, reference),
+    };
   }
 
   /** {@inheritDoc SequencePolicy.scoreRows} */

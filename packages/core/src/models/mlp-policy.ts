@@ -122,6 +122,8 @@ export class MlpPolicy implements StepPolicy {
       logProbs: column(distribution.logProbs(tf.reshape(rows['actions'], [count, this.actionSize]))),
       values: column(this.network('value', observations)),
       entropy: () => column(distribution.entropy()),
+      distribution: () => tf.expandDims<tf.Tensor3D>(distribution.parameters(), 1),
+      klTo: (reference) => column(distribution.klTo(tf.reshape(reference, [count, -1]))),
       ...(logDistribution && {
         logDistribution: tf.reshape<tf.Rank.R3>(logDistribution, [count, 1, this.kind.outputs]),
       }),

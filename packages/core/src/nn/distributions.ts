@@ -3,6 +3,7 @@
  * random numbers are handed in, so that a sample is a function of its inputs.
  */
 import { ConfigError } from '../errors.js';
+import { exactKl, gaussianKl } from '../math/kl.js';
 import { entropy } from '../math/losses.js';
 import { sampleTokens } from '../models/decoder.js';
 import type { Space } from '../spaces.js';
@@ -21,6 +22,10 @@ export interface ActionDistribution {
   entropy(): tf.Tensor1D;
   /** [N, V] log-probabilities of all actions, where an action is one of V. */
   readonly logDistribution?: tf.Tensor2D;
+  /** [N, P] the numbers that it is made of: log-probabilities of all choices, or means and logarithms of deviations. */
+  parameters(): tf.Tensor2D;
+  /** [N] exact KL to another of its kind in nats, given the parameters of that one, which are constant. */
+  klTo(parameters: tf.Tensor2D): tf.Tensor1D;
 }
 
 /** How actions of a space are distributed: what the network must say, and what a sample costs. */
@@ -93,6 +98,12 @@ function categorical(logits: tf.Tensor2D): ActionDistribution {
     mode: () => tf.cast(tf.argMax(logDistribution, 1), 'int32'),
     logProbs: (actions) => takeColumns(logDistribution, tf.reshape(actions, [-1])),
     entropy: () => entropy(logDistribution),
+    parameters: () => logDistribution,
+    klTo: (reference) => {
+      const [rows, choices] = logDistribution.shape;
+      const asSteps = (x: tf.Tensor2D): tf.Tensor3D => tf.reshape(x, [rows, 1, choices]);
+      return tf.reshape(exactKl(asSteps(logDistribution), asSteps(reference)), [rows]);
+    },
   };
 }
 
@@ -114,6 +125,13 @@ function multiCategorical(logits: tf.Tensor2D, sizes: readonly number[]): Action
     logProbs: (actions) =>
       sum(tf.split(actions, sizes.length, 1).map((action, i) => parts[i].logProbs(action))),
     entropy: () => sum(parts.map((part) => part.entropy())),
+    parameters: () =>
+      tf.concat(
+        parts.map((part) => part.parameters()),
+        1,
+      ),
+    klTo: (reference) =>
+      sum(tf.split<tf.Tensor2D>(reference, [...sizes], 1).map((part, i) => parts[i].klTo(part))),
   };
 }
 
@@ -130,6 +148,7 @@ const SQUASH_MARGIN = 1e-6;
  * arXiv:1812.05905); the entropy is that of u, since there is no closed form for a.
  */
 function diagonalGaussian(mean: tf.Tensor2D, logStd: tf.Tensor1D, squash: boolean): ActionDistribution {
+  const everywhere = (): tf.Tensor2D => tf.mul(logStd, tf.ones(mean.shape)); // [N, A]
   // clipped, because a backend's tanh may pass 1 by its last digit
   const bend = (u: tf.Tensor): tf.Tensor => (squash ? tf.clipByValue(tf.tanh(u), -1, 1) : u);
   return {
@@ -147,6 +166,11 @@ function diagonalGaussian(mean: tf.Tensor2D, logStd: tf.Tensor1D, squash: boolea
     entropy: () => {
       const each = tf.sum(tf.add(logStd, 0.5 + HALF_LOG_2PI));
       return tf.mul(tf.ones([mean.shape[0]]), each);
+    },
+    parameters: () => tf.concat([mean, everywhere()], 1),
+    klTo: (reference) => {
+      const [referenceMean, referenceLogStd] = tf.split<tf.Tensor2D>(reference, 2, 1);
+      return gaussianKl(mean, everywhere(), referenceMean, referenceLogStd);
     },
   };
 }

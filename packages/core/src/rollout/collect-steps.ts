@@ -1,25 +1,24 @@
 import { EnvironmentError } from '../errors.js';
-import type { StepPolicy } from '../policy.js';
+import type { Policy, StepPolicy } from '../policy.js';
 import { RandomStream } from '../random.js';
 import type { FinishedEpisode, VectorEnvironment } from '../vector/vector-environment.js';
 import type { Collected, RolloutCollector } from './collector.js';
+import { EpisodeStatistics, type EpisodeStatisticsState } from './episode-statistics.js';
 import type { Rollout } from './rollout.js';
-
-/** Episodes over which the mean return is reported. */
-const RECENT_EPISODES = 100;
+import { StepReferenceScorer } from './step-reference.js';
 
 export interface StepCollectorOptions {
   environment: VectorEnvironment;
   policy: StepPolicy;
+  /** Frozen, over the same observations; without it the rollouts have no reference scores. */
+  referencePolicy?: Policy;
   /** T, steps of each instance a rollout. */
   stepsPerRollout: number;
   seed: number;
 }
 
-interface StepCollectorState {
+interface StepCollectorState extends EpisodeStatisticsState {
   readonly environment: unknown;
-  readonly steps: number;
-  readonly recentReturns: readonly number[];
 }
 
 /**
@@ -30,26 +29,31 @@ interface StepCollectorState {
  */
 export class StepCollector implements RolloutCollector {
   private observations: Float32Array | undefined;
-  private steps = 0;
-  private recentReturns: number[] = [];
+  private readonly statistics = new EpisodeStatistics();
+  private readonly reference: StepReferenceScorer | undefined;
 
+  /**
+   * @throws {EnvironmentError} when the policy's actions do not fit the environment
+   * @throws {NumericalError} when policy and reference share weights
+   */
   constructor(private readonly options: StepCollectorOptions) {
-    const { environment, policy } = options;
+    const { environment, policy, referencePolicy } = options;
     if (policy.actionSize !== environment.actionSpace.size) {
       throw new EnvironmentError(
         `The policy's actions have ${policy.actionSize} numbers; an action of "${environment.name}" is ${environment.actionSpace.describe()}.`,
       );
     }
+    if (referencePolicy) this.reference = new StepReferenceScorer(policy, referencePolicy);
   }
 
   /** Environment steps so far, of all instances together. */
   get stepsDone(): number {
-    return this.steps;
+    return this.statistics.stepsDone;
   }
 
   /** Mean return of the last 100 episodes; NaN before the first has ended. */
   get recentReturn(): number {
-    return this.recentReturns.reduce((a, b) => a + b, 0) / this.recentReturns.length;
+    return this.statistics.recentReturn;
   }
 
   /** @param update - which update this is for: it names the random stream of the actions */
@@ -104,11 +108,19 @@ export class StepCollector implements RolloutCollector {
       this.observations = step.observations;
     }
     cuts.write(rollout.bootstrapValues);
-    this.steps += size;
-    this.recentReturns = [...this.recentReturns, ...episodes.map((episode) => episode.return)].slice(
-      -RECENT_EPISODES,
+    this.statistics.add(
+      size,
+      episodes.map((episode) => episode.return),
     );
-    return { rollout, episodes, metrics: this.metrics(episodes) };
+    const reference = this.reference?.score(rollout);
+    return {
+      rollout: { ...rollout, ...(reference && { reference }) },
+      episodes,
+      metrics: {
+        ...this.metrics(episodes),
+        ...(reference && { 'kl/exactPerStep': mean(reference.exactKl) }),
+      },
+    };
   }
 
   /** Everything that the next rollout depends on besides the policy, as plain JSON. */
@@ -116,33 +128,35 @@ export class StepCollector implements RolloutCollector {
     const { environment } = this.options;
     return {
       environment: environment.state(),
-      steps: this.steps,
-      recentReturns: this.recentReturns,
+      ...this.statistics.state(),
     } satisfies StepCollectorState;
   }
 
   restore(state: unknown): void {
     const saved = state as StepCollectorState;
     this.observations = this.options.environment.restore(saved.environment);
-    this.steps = saved.steps;
-    this.recentReturns = [...saved.recentReturns];
+    this.statistics.restore(saved);
   }
 
   dispose(): void {
-    // nothing of its own
+    this.reference?.dispose();
   }
 
   private metrics(episodes: readonly FinishedEpisode[]): Record<string, number> {
-    const mean = (numbers: number[]): number => numbers.reduce((a, b) => a + b, 0) / numbers.length;
     return {
-      'time/steps': this.steps,
-      ...(this.recentReturns.length > 0 && { 'episode/returnOfLast100': this.recentReturn }),
+      ...this.statistics.metrics(),
       ...(episodes.length > 0 && {
         'episode/return': mean(episodes.map((episode) => episode.return)),
         'episode/length': mean(episodes.map((episode) => episode.length)),
       }),
     };
   }
+}
+
+function mean(numbers: readonly number[] | Float32Array): number {
+  let sum = 0;
+  for (const number of numbers) sum += number;
+  return sum / numbers.length;
 }
 
 /** Observations after cuts, whose values are asked for N at a time, so that they are compiled for one size. */

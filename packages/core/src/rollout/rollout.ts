@@ -60,8 +60,8 @@ export function scoredRows({ batchSize, steps, inputs }: Rollout): { rows: numbe
 export interface ReferenceScores {
   /** [B, T] log π_ref(aₜ|sₜ), in nats. */
   readonly logProbs: Float32Array;
-  /** [B, T, V] log π_ref(·|sₜ), in nats. */
-  readonly logDistribution: Float32Array;
+  /** [B, T, P] what π_ref(·|sₜ) is made of (see `PolicyScores.distribution`): log π_ref(·|sₜ) in nats, of tokens. */
+  readonly distribution: Float32Array;
   /** [B, T] exact KL(π_old ‖ π_ref) at sₜ, in nats. */
   readonly exactKl: Float32Array;
 }

@@ -48,7 +48,8 @@ function answer(reply?: WorkerReply): void {
 /** Until it is told to close: the main thread may be waiting at any time, so nothing here is asynchronous. */
 function serve(batch: EnvironmentBatch): void {
   for (let handled = 0; ;) {
-    Atomics.wait(control, Word.request, handled);
+    // a request may be seen before its notification, which then wakes this thread once more for nothing
+    while (Atomics.load(control, Word.request) === handled) Atomics.wait(control, Word.request, handled);
     handled = Atomics.load(control, Word.request); // before the answer: the next request may come right after it
     try {
       if (Atomics.load(control, Word.command) === Command.step) {

@@ -20,7 +20,8 @@ import { aggregateTable, failureTable, taskTable } from '../bench/report-tables.
 import { benchHtml, benchMarkdown } from '../bench/report.js';
 import { benchRow, isFinished, type BenchRun } from '../bench/result.js';
 import { finishedBefore, runJobs, type RunnerOptions } from '../bench/runner.js';
-import { measureSpeed, speedTable, speedTasks } from '../bench/speed.js';
+import { measureSpeed, speedTables, tasksNamed } from '../bench/speed/measure.js';
+import { speedTasks } from '../bench/speed/tasks.js';
 import { summarise, type BenchSummary } from '../bench/summary.js';
 import { collect, integer, list, number, parseSettings } from '../flags.js';
 import { listenForInterrupt } from '../interrupt.js';
@@ -43,7 +44,8 @@ interface BenchFlags extends BackendFlags {
   json?: string;
   report?: string;
   markdown?: string;
-  speed?: boolean;
+  /** Part of a name, or true for everything. */
+  speed?: string | true;
   speedSeconds: number;
 }
 
@@ -99,13 +101,17 @@ export function addBench(program: Command): void {
     )
     .option('--report <file.html>', 'page with tables and pictures (default: OUT/report.html)')
     .option('--markdown <file.md>', 'the tables as Markdown (default: OUT/report.md)')
-    .option('--speed', 'measure the speed of parts instead: random numbers, tokeniser, KL, model')
+    .option(
+      '--speed [words]',
+      'measure speed instead, of everything or of what has these words in its name: environments, acting, updates, generating',
+    )
     .option('--speed-seconds <seconds>', 'how long each part is measured', number({ above: 0 }), 1);
   addBackendFlags(command);
   command.action((flags: BenchFlags, self: Command) => {
     const given = (name: string): boolean => self.getOptionValueSource(name) === 'cli';
-    if (given('speedSeconds') && !flags.speed) throw new ConfigError('--speed-seconds needs --speed.');
-    return flags.speed ? runSpeed(flags, ONLY_RUNS.filter(given)) : runBench(flags);
+    if (given('speedSeconds') && flags.speed === undefined)
+      throw new ConfigError('--speed-seconds needs --speed.');
+    return flags.speed === undefined ? runBench(flags) : runSpeed(flags, ONLY_RUNS.filter(given));
   });
 }
 
@@ -275,14 +281,15 @@ async function runSpeed(flags: BenchFlags, useless: readonly string[]): Promise<
     throw new ConfigError(
       `--speed measures parts and runs no training; leave out --${useless.join(', --')}.`,
     );
+  const tasks = flags.speed === true ? speedTasks : tasksNamed(flags.speed!, speedTasks);
   if (flags.json) prepareFile('--json', flags.json);
   console.error(await startBackend(flags));
-  const bar = progress({ label: 'measuring', total: speedTasks.length, unit: 'parts' });
+  const bar = progress({ label: 'measuring', total: tasks.length, unit: 'parts' });
   try {
-    const results = await measureSpeed(flags.speedSeconds, (done) => bar.tick(done));
+    const results = await measureSpeed(tasks, flags.speedSeconds, (done) => bar.tick(done));
     bar.done();
     if (flags.json) writeFileAtomically(flags.json, `${JSON.stringify(results, null, 2)}\n`);
-    console.log(renderTextTable(speedTable(results)));
+    console.log(speedTables(results).map(renderTextTable).join('\n'));
   } finally {
     bar.done();
   }

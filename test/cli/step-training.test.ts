@@ -1,4 +1,4 @@
-import { cpSync, existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect, test } from '@jest/globals';
@@ -6,33 +6,10 @@ import { expect, test } from '@jest/globals';
 import { RunDirectory } from '@rollcast/core';
 
 import { temporaryFolder } from '../support/temporary.js';
-import { rollcast } from './support.js';
+import { lastCheckpoint, metrics, rollcast, timeless } from './support.js';
 
 const folder = temporaryFolder();
 const small = ['--steps', '2048', '--instances', '2', '--steps-per-rollout', '64', '--checkpoint-every', '8'];
-
-/** The files of the last checkpoint, by name. */
-function lastCheckpoint(run: string): Record<string, Buffer> {
-  const checkpoints = join(run, 'checkpoints');
-  const last = readdirSync(checkpoints)
-    .filter((name) => name.startsWith('update-'))
-    .sort()
-    .at(-1)!;
-  return Object.fromEntries(
-    readdirSync(join(checkpoints, last)).map((name) => [name, readFileSync(join(checkpoints, last, name))]),
-  );
-}
-
-const metrics = (run: string): Record<string, number>[] =>
-  readFileSync(join(run, 'metrics.jsonl'), 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Record<string, number>);
-
-const timeless = (records: Record<string, number>[]): Record<string, number>[] =>
-  records.map((record) =>
-    Object.fromEntries(Object.entries(record).filter(([name]) => !name.endsWith('Seconds'))),
-  );
 
 test.each([
   ['cart-pole-v1', 'ppo', []],
@@ -99,7 +76,11 @@ test.each([
     ['--env', 'bandit-v1', '--preset', 'zoo'],
     '--preset zoo has no settings for "bandit-v1"',
   ],
-  ['a token task', ['--env', 'token-copy-v1'], 'use it as a library'],
+  [
+    'an algorithm for sequences',
+    ['--env', 'cart-pole-v1', '--algo', 'grpo'],
+    '--algo grpo cannot act on --env cart-pole-v1, a step environment. Algorithms that can: a2c, ppo, reinforce.',
+  ],
 ])('%s is one message and no folder', async (_what, args, message) => {
   const out = join(folder, 'refused');
   const { code, err } = await rollcast('train', ...args, '--out', out);

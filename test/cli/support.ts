@@ -1,3 +1,6 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
 import { jest } from '@jest/globals';
 
 import { main } from '@rollcast/cli';
@@ -42,4 +45,31 @@ export function cellsCsv(units: number, length: number): string {
     }
   }
   return `${rows.join('\n')}\n`;
+}
+
+/** The files of the last checkpoint of a run, by name. */
+export function lastCheckpoint(run: string): Record<string, Buffer> {
+  const checkpoints = join(run, 'checkpoints');
+  const last = readdirSync(checkpoints)
+    .filter((name) => name.startsWith('update-'))
+    .sort()
+    .at(-1)!;
+  return Object.fromEntries(
+    readdirSync(join(checkpoints, last)).map((name) => [name, readFileSync(join(checkpoints, last, name))]),
+  );
+}
+
+/** The lines of `metrics.jsonl`. */
+export function metrics(run: string): Record<string, number>[] {
+  return readFileSync(join(run, 'metrics.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, number>);
+}
+
+/** Metrics without how long things took. */
+export function timeless(records: Record<string, number>[]): Record<string, number>[] {
+  return records.map((record) =>
+    Object.fromEntries(Object.entries(record).filter(([name]) => !name.endsWith('Seconds'))),
+  );
 }

@@ -1,4 +1,5 @@
 import {
+  SequenceCollector,
   Trainer,
   type Algorithm,
   type Callback,
@@ -37,6 +38,7 @@ export interface RLHFLearnerOptions {
 export class RLHFLearner {
   readonly algorithm: Algorithm;
   readonly referencePolicy: DegradationTransformer;
+  readonly collector: SequenceCollector;
   private readonly trainer: Trainer;
   private readonly ownsReference: boolean;
 
@@ -48,21 +50,21 @@ export class RLHFLearner {
     this.ownsReference = options.referencePolicy === undefined;
     this.referencePolicy = options.referencePolicy ?? policy.clone({ trainable: false });
     try {
-      this.trainer = new Trainer({
+      this.collector = new SequenceCollector({
         environment,
         policy,
         referencePolicy: this.referencePolicy,
-        algorithm: this.algorithm,
         batchSize,
-        updates,
         seed,
-        callbacks,
-        startUpdate,
+        samplesPerContext: this.algorithm.samplesPerContext,
+        greedyBaseline: this.algorithm.needsGreedyRollout,
       });
     } catch (error) {
-      this.dispose();
+      this.disposeOwn();
       throw error;
     }
+    const { collector, algorithm } = this;
+    this.trainer = new Trainer({ collector, algorithm, updates, callbacks, startUpdate });
   }
 
   /** Rollout, evaluation, backpropagation, `updates` times. */
@@ -76,6 +78,11 @@ export class RLHFLearner {
   }
 
   dispose(): void {
+    this.collector.dispose();
+    this.disposeOwn();
+  }
+
+  private disposeOwn(): void {
     this.algorithm.dispose();
     if (this.ownsReference) this.referencePolicy.dispose();
   }

@@ -54,6 +54,8 @@ const FILE_FLAGS = [
   'healthIndex',
   'direction',
 ] as const;
+/** All of them. */
+export const DATA_FLAGS = ['data', ...FILE_FLAGS] as const;
 
 export function addDataFlags(command: Command): Command {
   return command

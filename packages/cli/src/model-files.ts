@@ -1,7 +1,8 @@
-/** A model as files of a checkpoint: weights in safetensors, configuration and tokeniser in JSON. */
+/** Models and policies as files of a checkpoint: arrays in safetensors, everything else in JSON. */
 import {
   CheckpointError,
   CheckpointStore,
+  ConfigError,
   DegradationTransformer,
   RunDirectory,
   Tokeniser,
@@ -9,11 +10,15 @@ import {
   degradationTransformerOptions,
   encodeSafetensors,
   tokeniserOptions,
+  type Algorithm,
   type AlgorithmState,
   type Checkpoint,
   type NamedArray,
+  type Policy,
 } from '@rollcast/core';
 import { z } from 'zod';
+
+import { KIND_NAMES, type EnvironmentKind } from './environments.js';
 
 const modelFile = z.strictObject({
   model: degradationTransformerOptions,
@@ -31,18 +36,72 @@ export interface LoadedModel {
   readonly description: ModelDescription;
 }
 
-export const WEIGHTS = 'weights.safetensors';
+const WEIGHTS = 'weights.safetensors';
 const REFERENCE = 'reference.safetensors';
 const OPTIMIZER = 'optimizer.safetensors';
 const MODEL = 'model.json';
 const STATE = 'state.json';
+const COLLECTOR = 'collector.json';
 
-/** The files of a checkpoint. */
+type Files = Record<string, Uint8Array | string>;
+
+/** What can be saved and restored as JSON. */
+interface Resumable {
+  state(): unknown;
+  restore(state: unknown): void;
+}
+
+/** Everything that a run on a step or sequence environment goes on from; the run's configuration says how it is made. */
+export interface PolicyParts {
+  readonly policy: Policy;
+  readonly algorithm: Algorithm;
+  readonly collector: Resumable;
+  /** Frozen. */
+  readonly referencePolicy?: Policy;
+}
+
+/** Such a run as files of a checkpoint. */
+export function policyFiles({ policy, algorithm, collector, referencePolicy }: PolicyParts): Files {
+  return {
+    [WEIGHTS]: encodeSafetensors(policy.parameters.save()),
+    ...algorithmFiles(algorithm.state()),
+    ...collectorFiles(collector),
+    ...(referencePolicy && { [REFERENCE]: encodeSafetensors(referencePolicy.parameters.save()) }),
+  };
+}
+
+/** The reverse of `policyFiles`. @throws {CheckpointError} when a file is missing or does not fit */
+export function restorePolicy(
+  checkpoint: Checkpoint,
+  { policy, algorithm, collector, referencePolicy }: PolicyParts,
+): void {
+  policy.parameters.load(readArrays(checkpoint, WEIGHTS));
+  referencePolicy?.parameters.load(readArrays(checkpoint, REFERENCE));
+  algorithm.restore(readAlgorithmState(checkpoint));
+  collector.restore(readJson(checkpoint, COLLECTOR));
+}
+
+/** Takes the weights of another run. @throws {CheckpointError} when the parameters are others */
+export function loadPolicy(checkpoint: Checkpoint, policy: Policy): void {
+  policy.parameters.load(readArrays(checkpoint, WEIGHTS));
+}
+
+/** What a collector has counted as a file of a checkpoint. */
+export function collectorFiles(collector: Resumable): Files {
+  return { [COLLECTOR]: `${JSON.stringify(collector.state())}\n` };
+}
+
+/** The reverse of `collectorFiles`; undefined in checkpoints of before forecasts had it. */
+export function readCollector(checkpoint: Checkpoint): unknown {
+  return checkpoint.files[COLLECTOR] && readJson(checkpoint, COLLECTOR);
+}
+
+/** The files of a checkpoint of a model for forecasts. */
 export function checkpointFiles(
   { model, tokeniser, description }: LoadedModel,
   state: AlgorithmState,
   reference?: DegradationTransformer,
-): Record<string, Uint8Array | string> {
+): Files {
   const described = { ...description, model: model.config, tokeniser: tokeniser.config };
   return {
     [WEIGHTS]: encodeSafetensors(model.parameters.save()),
@@ -53,7 +112,7 @@ export function checkpointFiles(
 }
 
 /** The state of an algorithm as files of a checkpoint; `readAlgorithmState` reads them. */
-export function algorithmFiles({ arrays, values }: AlgorithmState): Record<string, Uint8Array | string> {
+function algorithmFiles({ arrays, values }: AlgorithmState): Files {
   return { [OPTIMIZER]: encodeSafetensors(arrays), [STATE]: `${JSON.stringify(values, null, 2)}\n` };
 }
 
@@ -112,6 +171,35 @@ export function openRun(
   return { run, checkpoint: new CheckpointStore(run.checkpointFolder).load(choice ?? usual) };
 }
 
+/** What a run is of: pre-training, or an environment of some kind. */
+export type RunSubject = 'pretrain' | EnvironmentKind;
+
+/** What a run is of, by what its configuration holds. */
+export function subjectOf({ kind, config }: RunDirectory): RunSubject {
+  if (kind === 'pretrain') return kind;
+  return 'instances' in config ? 'step' : 'data' in config ? 'forecast' : 'sequence';
+}
+
+/** What a run is called in messages. */
+export function runName(subject: RunSubject): string {
+  return subject === 'pretrain' ? 'a pre-training run' : `a run on a ${KIND_NAMES[subject]}`;
+}
+
+/** Opens the run that another starts from. @throws {ConfigError} when it is of another kind */
+export function openStart(
+  init: string,
+  kind: EnvironmentKind,
+): { run: RunDirectory; checkpoint: Checkpoint } {
+  const opened = openRun(init);
+  const subject = subjectOf(opened.run);
+  if (subject !== kind) {
+    throw new ConfigError(
+      `--init ${init} is ${runName(subject)}; training on a ${KIND_NAMES[kind]} starts from ${runName(kind)}.`,
+    );
+  }
+  return opened;
+}
+
 function loadWeights(model: DegradationTransformer, checkpoint: Checkpoint, name: string): void {
   try {
     model.parameters.load(readArrays(checkpoint, name));
@@ -122,7 +210,7 @@ function loadWeights(model: DegradationTransformer, checkpoint: Checkpoint, name
 }
 
 /** The arrays of a safetensors file. @throws {CheckpointError} when it is missing or damaged */
-export function readArrays(checkpoint: Checkpoint, name: string): Record<string, NamedArray> {
+function readArrays(checkpoint: Checkpoint, name: string): Record<string, NamedArray> {
   return decodeSafetensors(file(checkpoint, name), `${checkpoint.path}/${name}`).arrays;
 }
 
@@ -133,7 +221,7 @@ function file(checkpoint: Checkpoint, name: string): Buffer {
 }
 
 /** A JSON file. @throws {CheckpointError} when it is missing or damaged */
-export function readJson(checkpoint: Checkpoint, name: string): unknown {
+function readJson(checkpoint: Checkpoint, name: string): unknown {
   try {
     return JSON.parse(file(checkpoint, name).toString('utf8'));
   } catch (error) {

@@ -142,6 +142,8 @@ export type { CollectOptions, CollectorOptions } from './rollout/collect-sequenc
 export { StepCollector } from './rollout/collect-steps.js';
 export type { StepCollectorOptions } from './rollout/collect-steps.js';
 export type { Collected, RolloutCollector } from './rollout/collector.js';
+export { EpisodeStatistics } from './rollout/episode-statistics.js';
+export type { EpisodeStatisticsState } from './rollout/episode-statistics.js';
 export { scoredRows } from './rollout/rollout.js';
 export type { ObservationInputs, ReferenceScores, Rollout, SequenceInputs } from './rollout/rollout.js';
 export { writeFileAtomically, writeFolderAtomically } from './run/atomic.js';

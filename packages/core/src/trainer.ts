@@ -6,6 +6,7 @@ import type { SequencePolicy } from './policy.js';
 import { SequenceCollector } from './rollout/collect-sequences.js';
 import type { RolloutCollector } from './rollout/collector.js';
 import type { Rollout } from './rollout/rollout.js';
+import { refuseSharedWeights } from './rollout/shared-weights.js';
 
 /** What every run needs. */
 interface LoopOptions {
@@ -56,13 +57,7 @@ export class Trainer {
   private stopRequested = false;
 
   constructor(private readonly options: TrainerOptions) {
-    if ('collector' in options) return;
-    const { policy, referencePolicy } = options;
-    if (referencePolicy && referencePolicy.parameters === policy.parameters) {
-      throw new NumericalError(
-        'policy and referencePolicy share weights; clone the policy before training so that KL is measured against a frozen copy.',
-      );
-    }
+    if (!('collector' in options)) refuseSharedWeights(options.policy, options.referencePolicy);
   }
 
   /** Ends the run after the update in progress. */

@@ -3,8 +3,8 @@ import { backendNames } from '@rollcast/core';
 import { quantities, simulators, type EnvironmentEntry } from '@rollcast/envs';
 import type { Command } from 'commander';
 
+import { knownEnvironments } from '../environments.js';
 import { renderTextTable } from '../report/table.js';
-import { knownEnvironments } from './train.js';
 
 export function addList(program: Command): void {
   program
@@ -27,7 +27,7 @@ export function addList(program: Command): void {
           .filter(([, { kind }]) => kind === wanted)
           .map(([name, { description }]) => [name, description]);
       table('Forecast environments (--env)', ofKind('forecast'));
-      table('Sequence environments (as a library)', ofKind('sequence'));
+      table('Sequence environments (--env)', ofKind('sequence'));
       table('Step environments (--env)', ofKind('step'));
       table(
         'Reward quantities (--reward)',

@@ -4,12 +4,12 @@ import { rewardOptions } from '@rollcast/envs';
 import type { Command } from 'commander';
 import { join } from 'node:path';
 
+import { runForecastTraining, type ForecastRunConfig } from '../forecast-training.js';
 import { renderTextTable } from '../report/table.js';
 import { evaluationTable, verdict } from '../report/evaluation-report.js';
 import { evaluateRun, writeReport } from './evaluate.js';
 import { pretrainRunConfig, runPretraining } from './pretrain.js';
 import { addBackendFlags, startBackend, type BackendFlags } from './shared.js';
-import { runTraining, type TrainRunConfig } from './train.js';
 
 /** Sizes that finish within minutes on two cores, installation included. */
 const QUICK = {
@@ -43,7 +43,7 @@ export function addQuickstart(program: Command): void {
     );
     console.log('\n2/3  Fine-tuning on whole 60-step trajectories with REINFORCE.');
     const train = quickTrain(pretrainPath, pretrain.data);
-    await runTraining(
+    await runForecastTraining(
       RunDirectory.create(trainPath, { kind: 'train', config: train, mode: 'force' }),
       train,
       backend,
@@ -86,7 +86,7 @@ function quickPretrain() {
   );
 }
 
-function quickTrain(init: string, data: TrainRunConfig['data']): TrainRunConfig {
+function quickTrain(init: string, data: ForecastRunConfig['data']): ForecastRunConfig {
   const { updates, batchSize } = QUICK;
   return {
     init,

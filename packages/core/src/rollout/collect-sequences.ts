@@ -5,8 +5,10 @@ import type { Generation, SequencePolicy } from '../policy.js';
 import { RandomStream } from '../random.js';
 import { compile, tf, type CompiledFunction } from '../tf.js';
 import type { Collected, RolloutCollector } from './collector.js';
+import { EpisodeStatistics, type EpisodeStatisticsState } from './episode-statistics.js';
 import { repeatBatch, repeatRows } from './repeat-batch.js';
 import type { ReferenceScores, Rollout } from './rollout.js';
+import { refuseSharedWeights } from './shared-weights.js';
 
 export interface CollectorOptions {
   environment: SequenceEnvironment;
@@ -43,8 +45,12 @@ export function collectSequences(options: CollectOptions): Collected & { batch: 
  */
 export class SequenceCollector implements RolloutCollector {
   private readonly reference: ReferenceScorer | undefined;
+  private readonly statistics = new EpisodeStatistics();
 
-  /** @throws {ConfigError} when the samples of a context do not divide the batch */
+  /**
+   * @throws {ConfigError} when the samples of a context do not divide the batch
+   * @throws {NumericalError} when policy and reference share weights
+   */
   constructor(private readonly options: CollectorOptions) {
     const { batchSize, samplesPerContext: k = 1 } = options;
     if (!Number.isInteger(k) || k < 1 || batchSize % k !== 0) {
@@ -52,7 +58,18 @@ export class SequenceCollector implements RolloutCollector {
         `samplesPerContext must be an integer that divides the batch (${batchSize} trajectories); got ${k}.`,
       );
     }
+    refuseSharedWeights(options.policy, options.referencePolicy);
     if (options.referencePolicy) this.reference = new ReferenceScorer(options.referencePolicy);
+  }
+
+  /** Tokens generated so far, greedy ones not counted. */
+  get stepsDone(): number {
+    return this.statistics.stepsDone;
+  }
+
+  /** Mean return of the last 100 sequences; NaN before the first. */
+  get recentReturn(): number {
+    return this.statistics.recentReturn;
   }
 
   /**
@@ -96,7 +113,17 @@ export class SequenceCollector implements RolloutCollector {
       ...(this.options.greedyBaseline && { greedyRewards: this.greedyRewards(sampled, samplesPerContext) }),
       ...(this.reference && { reference: this.reference.score(batch, generation, horizon) }),
     };
-    return { rollout, batch, metrics: rolloutMetrics(rollout) };
+    this.statistics.add(batchSize * horizon, sumsOfRows(rollout.rewards, batchSize));
+    return { rollout, batch, metrics: { ...rolloutMetrics(rollout), ...this.statistics.metrics() } };
+  }
+
+  /** What it has counted, as plain JSON; nothing else passes from rollout to rollout. */
+  state(): EpisodeStatisticsState {
+    return this.statistics.state();
+  }
+
+  restore(state: unknown): void {
+    this.statistics.restore(state as EpisodeStatisticsState);
   }
 
   dispose(): void {
@@ -171,6 +198,14 @@ function rewardPerStep(reward: Float32Array, batchSize: number, horizon: number)
   const perStep = new Float32Array(batchSize * horizon);
   for (let b = 0; b < batchSize; b++) perStep[(b + 1) * horizon - 1] = reward[b];
   return perStep;
+}
+
+/** [B, L] → B sums. */
+function sumsOfRows(values: Float32Array, rows: number): number[] {
+  const width = values.length / rows;
+  return Array.from({ length: rows }, (_, b) =>
+    values.subarray(b * width, (b + 1) * width).reduce((a, x) => a + x, 0),
+  );
 }
 
 /** What the frozen policy says about generated tokens; parts of the rows go on several threads at once. */

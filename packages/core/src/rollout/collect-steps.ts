@@ -3,10 +3,8 @@ import type { StepPolicy } from '../policy.js';
 import { RandomStream } from '../random.js';
 import type { FinishedEpisode, VectorEnvironment } from '../vector/vector-environment.js';
 import type { Collected, RolloutCollector } from './collector.js';
+import { EpisodeStatistics, type EpisodeStatisticsState } from './episode-statistics.js';
 import type { Rollout } from './rollout.js';
-
-/** Episodes over which the mean return is reported. */
-const RECENT_EPISODES = 100;
 
 export interface StepCollectorOptions {
   environment: VectorEnvironment;
@@ -16,10 +14,8 @@ export interface StepCollectorOptions {
   seed: number;
 }
 
-interface StepCollectorState {
+interface StepCollectorState extends EpisodeStatisticsState {
   readonly environment: unknown;
-  readonly steps: number;
-  readonly recentReturns: readonly number[];
 }
 
 /**
@@ -30,8 +26,7 @@ interface StepCollectorState {
  */
 export class StepCollector implements RolloutCollector {
   private observations: Float32Array | undefined;
-  private steps = 0;
-  private recentReturns: number[] = [];
+  private readonly statistics = new EpisodeStatistics();
 
   constructor(private readonly options: StepCollectorOptions) {
     const { environment, policy } = options;
@@ -44,12 +39,12 @@ export class StepCollector implements RolloutCollector {
 
   /** Environment steps so far, of all instances together. */
   get stepsDone(): number {
-    return this.steps;
+    return this.statistics.stepsDone;
   }
 
   /** Mean return of the last 100 episodes; NaN before the first has ended. */
   get recentReturn(): number {
-    return this.recentReturns.reduce((a, b) => a + b, 0) / this.recentReturns.length;
+    return this.statistics.recentReturn;
   }
 
   /** @param update - which update this is for: it names the random stream of the actions */
@@ -104,9 +99,9 @@ export class StepCollector implements RolloutCollector {
       this.observations = step.observations;
     }
     cuts.write(rollout.bootstrapValues);
-    this.steps += size;
-    this.recentReturns = [...this.recentReturns, ...episodes.map((episode) => episode.return)].slice(
-      -RECENT_EPISODES,
+    this.statistics.add(
+      size,
+      episodes.map((episode) => episode.return),
     );
     return { rollout, episodes, metrics: this.metrics(episodes) };
   }
@@ -116,16 +111,14 @@ export class StepCollector implements RolloutCollector {
     const { environment } = this.options;
     return {
       environment: environment.state(),
-      steps: this.steps,
-      recentReturns: this.recentReturns,
+      ...this.statistics.state(),
     } satisfies StepCollectorState;
   }
 
   restore(state: unknown): void {
     const saved = state as StepCollectorState;
     this.observations = this.options.environment.restore(saved.environment);
-    this.steps = saved.steps;
-    this.recentReturns = [...saved.recentReturns];
+    this.statistics.restore(saved);
   }
 
   dispose(): void {
@@ -135,8 +128,7 @@ export class StepCollector implements RolloutCollector {
   private metrics(episodes: readonly FinishedEpisode[]): Record<string, number> {
     const mean = (numbers: number[]): number => numbers.reduce((a, b) => a + b, 0) / numbers.length;
     return {
-      'time/steps': this.steps,
-      ...(this.recentReturns.length > 0 && { 'episode/returnOfLast100': this.recentReturn }),
+      ...this.statistics.metrics(),
       ...(episodes.length > 0 && {
         'episode/return': mean(episodes.map((episode) => episode.return)),
         'episode/length': mean(episodes.map((episode) => episode.length)),

@@ -1,0 +1,217 @@
+/** Fine-tuning of forecasts: what `rollcast train` does where the environment is made from windows of data. */
+import {
+  ConfigError,
+  RLHFCallback,
+  RandomStream,
+  resolveOptions,
+  type Callback,
+  type Checkpoint,
+  type RunDirectory,
+} from '@rollcast/core';
+import { RLHFLearner } from '@rollcast/algos';
+import { rewardOptions, type ForecastEnvironmentEntry } from '@rollcast/envs';
+import { z } from 'zod';
+
+import { dataRecipe, fileSource, loadWindows, parseRecipe, type DataFlags } from './data-source.js';
+import { algorithmFor, environmentOfKind } from './environments.js';
+import { parseSettings } from './flags.js';
+import { klControlSettings, type KlFlags } from './kl-flags.js';
+import {
+  checkpointFiles,
+  collectorFiles,
+  openRun,
+  readAlgorithmState,
+  readCollector,
+  readModel,
+  readReference,
+} from './model-files.js';
+import { openTraining, trainInRun, trainingShape, type TrainingFlags } from './training.js';
+
+/** What `config.json` of a fine-tuning run holds. */
+export const forecastRunConfig = z.strictObject({
+  ...trainingShape,
+  init: z.string(),
+  environmentOptions: rewardOptions,
+  updates: z.int().min(1),
+  batchSize: z.int().min(1),
+  plotEvery: z.int().min(1),
+  data: dataRecipe,
+});
+export type ForecastRunConfig = z.output<typeof forecastRunConfig>;
+
+/** Flags of a fine-tuning run. */
+export interface ForecastRunFlags extends TrainingFlags, KlFlags, DataFlags {
+  init?: string;
+  updates?: number;
+  batchSize?: number;
+  reward?: string;
+  credit?: 'step' | 'sequence';
+  plotEvery?: number;
+}
+
+/**
+ * Flags → everything filled in. What they name is opened once here, so that bad input leaves no run folder behind.
+ *
+ * @throws {ConfigError} listing every option that is wrong
+ */
+export function resolveForecastRun(
+  flags: ForecastRunFlags,
+  entry: ForecastEnvironmentEntry,
+): ForecastRunConfig {
+  const { env, algo = 'reinforce' } = flags;
+  const algorithmEntry = algorithmFor(algo, env, entry.kind);
+  if (!flags.init) {
+    throw new ConfigError(
+      '--init RUN is needed: the run folder of the pre-trained model. Make one with rollcast pretrain --out runs/pre.',
+    );
+  }
+  const settings = parseSettings(flags.set, [algo, 'env']);
+  const { run, checkpoint } = openRun(flags.init, 'best');
+  const recipe = parseRecipe(run.config['data']);
+  const files = fileSource(flags);
+  const algorithmOptions = resolveOptions(
+    algorithmEntry.options,
+    {
+      ...(flags.lr !== undefined && { learningRate: flags.lr }),
+      ...settings[algo],
+      klControl: klControlSettings(flags, settings[algo]),
+    },
+    algo,
+  ) as Record<string, unknown>;
+  const environmentOptions = resolveOptions(
+    rewardOptions,
+    {
+      ...(flags.reward !== undefined && { reward: flags.reward }),
+      ...(flags.credit !== undefined && { credit: flags.credit }),
+      ...settings['env'],
+    },
+    'env',
+  );
+  const config: ForecastRunConfig = {
+    init: flags.init,
+    environment: env,
+    environmentOptions,
+    algorithm: algo,
+    algorithmOptions,
+    updates: flags.updates ?? 200,
+    batchSize: flags.batchSize ?? 64,
+    seed: flags.seed,
+    plotEvery: flags.plotEvery ?? 50,
+    checkpointEvery: flags.checkpointEvery,
+    data: files
+      ? {
+          ...recipe,
+          source: { files: resolveOptions(dataRecipe.shape.source.options[0].shape.files, files, 'data') },
+        }
+      : recipe,
+  };
+  const loaded = readModel(checkpoint);
+  const { train } = loadWindows(config.data);
+  entry.create({ dataset: train, tokeniser: loaded.tokeniser }, environmentOptions);
+  const { updates, batchSize, seed } = config;
+  algorithmEntry.create(loaded.model, algorithmOptions, { updates, batchSize, seed }).dispose();
+  loaded.model.dispose();
+  return config;
+}
+
+/**
+ * Fine-tunes into a run folder that exists.
+ *
+ * @param backend - the sentence that says who computes
+ */
+export async function runForecastTraining(
+  run: RunDirectory,
+  config: ForecastRunConfig,
+  backend: string,
+  resume: boolean,
+): Promise<void> {
+  await openTraining(run, backend, resume, async (context) => {
+    const { logger } = context;
+    const checkpoint = context.checkpoint ?? openRun(config.init, 'best').checkpoint;
+    const { environmentOptions, algorithm, algorithmOptions, updates, batchSize, seed, plotEvery } = config;
+    const loaded = readModel(checkpoint);
+    const { model, tokeniser } = loaded;
+    const referencePolicy = resume ? readReference(checkpoint, loaded)! : model.clone({ trainable: false });
+    let learner: RLHFLearner | undefined;
+    try {
+      const { train, notes } = loadWindows(config.data);
+      for (const note of notes) logger.info(note);
+      const entry = environmentOfKind(config.environment, 'forecast');
+      const environment = entry.create({ dataset: train, tokeniser }, environmentOptions);
+      const { horizon } = environment;
+      logger.info(
+        `${algorithm} from ${checkpoint.path}: ${updates} updates of ${batchSize} trajectories of ${horizon} steps, ${train.length} windows of ${train.units.length} units; maximising ${String(environmentOptions.reward)}`,
+      );
+      const rewards: number[] = [];
+      const pictures = new RLHFCallback({
+        folder: run.plotFolder,
+        every: plotEvery,
+        policy: model,
+        referencePolicy,
+        environment,
+        random: new RandomStream(seed, 'plots'),
+        history: run.readMetrics().map((record) => ({
+          update: record.update,
+          meanReward: record['reward/mean'],
+          kl: record['kl/exactPerToken'],
+        })),
+      });
+      const watcher: Callback = { onUpdateEnd: ({ metrics }) => void rewards.push(metrics['reward/mean']) };
+      const { lastMetrics } = await trainInRun(context, {
+        updates,
+        checkpointEvery: config.checkpointEvery,
+        progress: { label: 'fine-tuning', unit: 'updates', unitsPerUpdate: 1 },
+        callbacks: [pictures, watcher],
+        start: (loop) => {
+          const learning = new RLHFLearner({
+            policy: model,
+            environment,
+            algorithm,
+            algorithmOptions,
+            batchSize,
+            seed,
+            referencePolicy,
+            ...loop,
+          });
+          learner = learning;
+          if (resume) restore(checkpoint, learning, batchSize * horizon);
+          return {
+            collector: learning.collector,
+            run: () => learning.fitRl(),
+            stop: () => learning.stop(),
+          };
+        },
+        files: () => ({
+          ...checkpointFiles(loaded, learner!.algorithm.state(), referencePolicy),
+          ...collectorFiles(learner!.collector),
+        }),
+        info: (metrics) =>
+          `reward ${meanOf(rewards.slice(-10))}, KL ${metrics['kl/exactPerToken'].toPrecision(2)} nats/token`,
+      });
+      if (rewards.length > 0) {
+        logger.info(
+          `reward ${meanOf(rewards.slice(0, 10))} → ${meanOf(rewards.slice(-10))} (means of ten updates), KL to the reference ${lastMetrics['kl/exactPerToken'].toPrecision(2)} nats a token, ${lastMetrics['kl/exactPerSequence'].toPrecision(2)} a sequence`,
+        );
+      }
+    } finally {
+      learner?.dispose();
+      referencePolicy.dispose();
+      model.dispose();
+    }
+  });
+}
+
+/** @param stepsPerUpdate - tokens, for checkpoints of before they were counted */
+function restore(
+  checkpoint: Checkpoint,
+  { algorithm, collector }: RLHFLearner,
+  stepsPerUpdate: number,
+): void {
+  algorithm.restore(readAlgorithmState(checkpoint));
+  const uncounted = { steps: checkpoint.update * stepsPerUpdate, recentReturns: [] };
+  collector.restore(readCollector(checkpoint) ?? uncounted);
+}
+
+function meanOf(numbers: readonly number[]): string {
+  return (numbers.reduce((a, b) => a + b, 0) / numbers.length).toPrecision(3);
+}

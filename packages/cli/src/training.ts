@@ -1,0 +1,153 @@
+/** What every `rollcast train` does, whatever its environment: checkpoints, metrics, progress, interruption, the result. */
+import {
+  CheckpointStore,
+  MetricsCallback,
+  type Callback,
+  type Checkpoint,
+  type Logger,
+  type Metrics,
+  type RunDirectory,
+  type SequenceCollector,
+  type StepCollector,
+  type TrainResult,
+} from '@rollcast/core';
+import { z } from 'zod';
+
+import { withLogger } from './commands/shared.js';
+import { listenForInterrupt } from './interrupt.js';
+import { progress } from './progress.js';
+import { writeResult } from './training-result.js';
+
+/** Flags that mean the same on every kind of environment. */
+export interface TrainingFlags {
+  env: string;
+  algo?: string;
+  lr?: number;
+  seed: number;
+  checkpointEvery: number;
+  set: string[];
+}
+
+/** What `config.json` of every training holds. */
+export const trainingShape = {
+  environment: z.string(),
+  environmentOptions: z.record(z.string(), z.unknown()),
+  algorithm: z.string(),
+  algorithmOptions: z.record(z.string(), z.unknown()),
+  seed: z.int().min(0),
+  checkpointEvery: z.int().min(1),
+};
+
+export type TrainingCollector = StepCollector | SequenceCollector;
+
+/** A run that is open: it is started, or goes on from a checkpoint. */
+export interface TrainingContext {
+  readonly run: RunDirectory;
+  readonly logger: Logger;
+  /** Where a resumed run goes on. */
+  readonly checkpoint?: Checkpoint;
+}
+
+/**
+ * Opens a run folder that exists for training: its log, and when it is resumed the last checkpoint, to which the metrics are
+ * cut back.
+ *
+ * @param backend - the sentence that says who computes
+ */
+export async function openTraining(
+  run: RunDirectory,
+  backend: string,
+  resume: boolean,
+  work: (context: TrainingContext) => Promise<void>,
+): Promise<void> {
+  await withLogger(run, async (logger) => {
+    logger.info(backend);
+    const checkpoint = resume ? new CheckpointStore(run.checkpointFolder).load('latest') : undefined;
+    if (checkpoint) run.rewindMetrics(checkpoint.update); // before anything reads what is to be forgotten
+    await work({ run, logger, checkpoint });
+  });
+}
+
+/** What a trainer is to be made with. */
+export interface LoopParts {
+  updates: number;
+  startUpdate: number;
+  callbacks: readonly Callback[];
+}
+
+/** A training that can be run and stopped: a `Trainer`, with what it collects by. */
+export interface RunningTraining {
+  readonly collector: TrainingCollector;
+  run(): Promise<TrainResult>;
+  /** Ends the run after the update in progress. */
+  stop(): void;
+}
+
+export interface TrainingLoop {
+  updates: number;
+  checkpointEvery: number;
+  /** How progress is counted, for example 64 trajectories of 6 tokens an update. */
+  progress: { label: string; unit: string; unitsPerUpdate: number };
+  callbacks?: readonly Callback[];
+  /** Axis of the picture of the learning curve; there is none without it. */
+  curveLabel?: string;
+  /** Makes the trainer, and brings it to the state of the checkpoint. */
+  start(loop: LoopParts): RunningTraining;
+  /** The files of a checkpoint, now. */
+  files(): Record<string, Uint8Array | string>;
+  /** What is shown behind the progress. */
+  info(metrics: Metrics): string;
+}
+
+/** Turns the loop to its end or to Ctrl-C, and leaves metrics, checkpoints and `result.json` behind. */
+export async function trainInRun(
+  { run, logger, checkpoint }: TrainingContext,
+  loop: TrainingLoop,
+): Promise<TrainResult> {
+  const { updates, checkpointEvery, curveLabel } = loop;
+  const { label, unit, unitsPerUpdate } = loop.progress;
+  const store = new CheckpointStore(run.checkpointFolder);
+  const save = (update: number): void => void store.save(update, loop.files());
+  const bar = progress({ label, total: updates * unitsPerUpdate, unit });
+  const keeper: Callback = {
+    onUpdateEnd({ update, metrics }) {
+      bar.tick(update * unitsPerUpdate, loop.info(metrics));
+      if (update % checkpointEvery === 0) save(update);
+    },
+    onTrainingEnd({ update }) {
+      if (store.list().at(-1) !== update) save(update);
+    },
+  };
+  const training = loop.start({
+    updates,
+    startUpdate: checkpoint?.update ?? 0,
+    callbacks: [new MetricsCallback(run), ...(loop.callbacks ?? []), keeper],
+  });
+  const { collector } = training;
+  const before = collector.stepsDone;
+  const started = performance.now();
+  const interrupt = listenForInterrupt(() => training.stop());
+  try {
+    const result = await training.run();
+    bar.done();
+    const stepsPerSecond = (1000 * (collector.stepsDone - before)) / (performance.now() - started);
+    await writeResult(run, collector, { stepsPerSecond, curveLabel });
+    logger.info(
+      `return ${shownReturn(collector)} (mean of the last 100 episodes) after ${collector.stepsDone} steps, ${Math.round(stepsPerSecond)} steps/s`,
+    );
+    logger.info(
+      result.reason === 'stopped'
+        ? `stopped after ${result.updates} of ${updates} updates; continue with: rollcast train --out ${run.path} --resume`
+        : `done: checkpoint, metrics and plots in ${run.path}`,
+    );
+    return result;
+  } finally {
+    bar.done();
+    interrupt.release();
+  }
+}
+
+/** The mean return of the last 100 episodes for people. */
+export function shownReturn({ recentReturn }: TrainingCollector): string {
+  return Number.isFinite(recentReturn) ? String(Math.round(recentReturn * 100) / 100) : 'not known yet';
+}

@@ -1,0 +1,49 @@
+/** Episodes over which the mean return is reported. */
+const RECENT_EPISODES = 100;
+
+/** What `EpisodeStatistics` saves. */
+export interface EpisodeStatisticsState {
+  readonly steps: number;
+  readonly recentReturns: readonly number[];
+}
+
+/**
+ * What every collector counts: steps, and the returns of the last 100 episodes. A step is one action, so that a generated
+ * token is one and a generated sequence is an episode.
+ */
+export class EpisodeStatistics {
+  private steps = 0;
+  private recentReturns: readonly number[] = [];
+
+  /** Steps so far, of all episodes together. */
+  get stepsDone(): number {
+    return this.steps;
+  }
+
+  /** Mean return of the last 100 episodes; NaN before the first has ended. */
+  get recentReturn(): number {
+    return this.recentReturns.reduce((a, b) => a + b, 0) / this.recentReturns.length;
+  }
+
+  /** @param returns - of the episodes that ended within these steps, in their order */
+  add(steps: number, returns: readonly number[]): void {
+    this.steps += steps;
+    this.recentReturns = [...this.recentReturns, ...returns].slice(-RECENT_EPISODES);
+  }
+
+  metrics(): Record<string, number> {
+    return {
+      'time/steps': this.steps,
+      ...(this.recentReturns.length > 0 && { 'episode/returnOfLast100': this.recentReturn }),
+    };
+  }
+
+  state(): EpisodeStatisticsState {
+    return { steps: this.steps, recentReturns: this.recentReturns };
+  }
+
+  restore({ steps, recentReturns }: EpisodeStatisticsState): void {
+    this.steps = steps;
+    this.recentReturns = [...recentReturns];
+  }
+}

@@ -9,7 +9,7 @@ import {
   type SpeedTask,
 } from '../../../packages/cli/src/bench/speed/measure.js';
 import { speedTasks } from '../../../packages/cli/src/bench/speed/tasks.js';
-import { knownEnvironments } from '../../../packages/cli/src/commands/train.js';
+import { knownEnvironments } from '../../../packages/cli/src/environments.js';
 import { renderTextTable } from '../../../packages/cli/src/report/table.js';
 import { temporaryFolder } from '../../support/temporary.js';
 import { rollcast } from '../support.js';

@@ -9,7 +9,7 @@ import {
 } from '@rollcast/core';
 import type { StepEnvironmentEntry } from '@rollcast/envs';
 
-import { knownEnvironments } from '../../commands/train.js';
+import { knownEnvironments } from '../../environments.js';
 import type { Prepared, SpeedTask } from './measure.js';
 
 /** Steps a call, so that the clock costs nothing beside them. */

@@ -70,6 +70,7 @@ export type { ErrorByHorizonOptions } from './charts/error-by-horizon-chart.js';
 export { fanStatistics, forecastChart } from './charts/forecast-chart.js';
 export type { ForecastChartOptions, ForecastWindow } from './charts/forecast-chart.js';
 export { intervalChart } from './charts/interval-chart.js';
+export { PALETTE } from './charts/style.js';
 export type { ChartInterval, IntervalChartOptions, IntervalPanel } from './charts/interval-chart.js';
 export {
   generalisedAdvantages,

@@ -26,9 +26,28 @@ const wrong: [what: string, args: string[], message: RegExp][] = [
   [
     'an environment that needs data',
     ['--algos', 'ppo', '--envs', 'degradation'],
-    /for a benchmark\. Known: /,
+    /"degradation" needs data and a pre-trained model; .*rollcast evaluate\. Known here: .*token-copy-v1/,
   ],
-  ['a token task', ['--algos', 'ppo', '--envs', 'token-copy-v1'], /for a benchmark\. Known: /],
+  [
+    'an algorithm that can act on none of the environments',
+    ['--algos', 'ppo,rloo', '--envs', 'cart-pole-v1,bandit-v1'],
+    /--algos: rloo can act on none of cart-pole-v1, bandit-v1\. .*--envs: token-copy-v1\./,
+  ],
+  [
+    'an environment that none of the algorithms can act on',
+    ['--algos', 'grpo,rloo', '--envs', 'token-copy-v1,bandit-v1'],
+    /--envs: none of grpo, rloo can act on bandit-v1, a step environment\. .*--algos: a2c, ppo, reinforce\./,
+  ],
+  [
+    'an option of a model where there is none',
+    ['--algos', 'ppo', '--envs', 'cart-pole-v1', '--set', 'model.width=8'],
+    /there is no group "model" here\. Groups: ppo, env, policy, collect/,
+  ],
+  [
+    'an unknown option of the model',
+    ['--algos', 'ppo', '--envs', 'token-copy-v1', '--set', 'model.widht=8'],
+    /model\.widht: unknown option\. Did you mean "width"/,
+  ],
   [
     'an option that one of the environments has not',
     ['--algos', 'ppo', '--envs', 'grid-world-v1,acrobot-v1', '--set', 'env.size=4'],
@@ -66,7 +85,7 @@ const wrong: [what: string, args: string[], message: RegExp][] = [
   [
     'a setting of an algorithm that is not run',
     ['--algos', 'ppo', '--envs', 'cart-pole-v1', '--set', 'reinforce.gamma=1'],
-    /there is no group "reinforce" here\. Groups: ppo, env, policy, collect/,
+    /there is no group "reinforce" here\. Groups: ppo, env, policy, collect\./,
   ],
   [
     'a folder where a file is to be written',
@@ -103,7 +122,7 @@ test('--help gives every flag with unit and default', async () => {
   const { out } = await rollcast('bench', '--help');
   for (const text of [
     /--seeds <count>.*\(default: 10\)/s,
-    /--steps <count>\s+environment steps a run \(default: 500000\)/,
+    /--steps <count>\s+environment steps a run, or generated tokens\s+\(default: 500000\)/,
     /--jobs <count>.*\(default: 1\)/s,
     /--out <folder>.*\(default: "runs\/bench"\)/s,
     /--speed-seconds <seconds>.*\(default: 1\)/s,
@@ -232,4 +251,45 @@ test('real trainings finish, and a setting that cannot work is a row', async () 
   const short = await rollcast('bench', ...flags, '--steps', '1', '--set', 'ppo.minibatchSize=7');
   expect(short.code).toBe(1);
   expect(short.out).toMatch(/failed: .*minibatchSize/);
+});
+
+test('step and sequence environments in one benchmark; what cannot be is a row', async () => {
+  const out = join(temporaryFolder(), 'bench');
+  const { code, out: text } = await rollcast(
+    ...[
+      'bench',
+      '--algos',
+      'ppo,rloo',
+      '--envs',
+      'bandit-v1,token-copy-v1',
+      '--seeds',
+      '1',
+      '--steps',
+      '768',
+    ],
+    ...['--set', 'model.width=8', '--set', 'model.heads=2', '--set', 'policy.hidden=[8]', '--out', out],
+  );
+  expect(code).toBe(0);
+  expect(text).toMatch(/bandit-v1 +rloo +skipped +–/);
+  expect(text).toMatch(/token-copy-v1 +rloo +1 +0/);
+  expect(text).toMatch(/Note: rloo cannot act on bandit-v1/);
+  const rows = JSON.parse(readFileSync(join(out, 'results.json'), 'utf8')) as Record<string, unknown>[];
+  expect(
+    rows.map(({ algorithm, environment, steps, status }) => [algorithm, environment, steps, status]),
+  ).toEqual([
+    ['ppo', 'bandit-v1', 512, 'finished'],
+    [
+      'rloo',
+      'bandit-v1',
+      0,
+      'skipped: rloo acts on sequence environments, and bandit-v1 is a step environment',
+    ],
+    ['ppo', 'token-copy-v1', 768, 'finished'],
+    ['rloo', 'token-copy-v1', 768, 'finished'],
+  ]);
+  expect(rows[1]).toMatchObject({ finalReturn: null, stepsPerSecond: null, seed: 1 });
+  const markdown = readFileSync(join(out, 'report.md'), 'utf8');
+  const pictures = [...markdown.matchAll(/!\[.*\]\((.*)\)/g)].map(([, path]) => path);
+  expect(pictures).toContain('report-pictures/learning-token-copy-v1.svg');
+  for (const path of pictures) expect(readFileSync(join(out, path), 'utf8')).toMatch(/^<svg /);
 });

@@ -1,6 +1,6 @@
 import { RandomStream } from '@rollcast/core';
 
-import type { BenchRun, FinishedRun } from '../../../packages/cli/src/bench/result.js';
+import { skippedRun, type BenchRun, type FinishedRun } from '../../../packages/cli/src/bench/result.js';
 
 /** A run of PPO on cart-pole that reached 500 at once, but for what is given. */
 export function finishedRun(run: Partial<FinishedRun> = {}): FinishedRun {
@@ -40,5 +40,14 @@ export function fakeRuns(seeds: number): FinishedRun[] {
         return finishedRun({ algorithm, environment, seed, finalReturn, curve });
       }),
     ),
+  );
+}
+
+/** The same runs, had an algorithm not been able to act on an environment. */
+export function skippedOn(environment: string, algorithm: string, runs: readonly BenchRun[]): BenchRun[] {
+  return runs.map((run) =>
+    run.environment === environment && run.algorithm === algorithm
+      ? skippedRun({ ...run, settings: [], trainFlags: [], skipped: `${algorithm} acts elsewhere` })
+      : run,
   );
 }

@@ -3,20 +3,21 @@ import { describe, expect, test } from '@jest/globals';
 import { RandomStream } from '@rollcast/core';
 
 import { aggregateTable, taskTable } from '../../../packages/cli/src/bench/report-tables.js';
-import { benchCharts, benchHtml, benchMarkdown } from '../../../packages/cli/src/bench/report.js';
+import { benchCharts, drawBenchCharts } from '../../../packages/cli/src/bench/report-charts.js';
+import { benchHtml, benchMarkdown } from '../../../packages/cli/src/bench/report.js';
 import type { BenchRun } from '../../../packages/cli/src/bench/result.js';
 import { summarise } from '../../../packages/cli/src/bench/summary.js';
 import { renderTextTable } from '../../../packages/cli/src/report/table.js';
-import { failedRun, fakeRuns } from './fake-runs.js';
+import { failedRun, fakeRuns, skippedOn } from './fake-runs.js';
 
-const reportOn = (runs: readonly BenchRun[]) => ({
-  runs,
-  summary: summarise(runs, { random: new RandomStream(1, 'test'), resamples: 200 }),
-  commands: ['rollcast bench --algos reinforce,ppo'],
-});
-const one = reportOn(fakeRuns(1));
-const five = reportOn(fakeRuns(5));
-const withFailure = reportOn(fakeRuns(5).map((run, i) => (i === 3 ? failedRun(run) : run)));
+const reportOn = async (runs: readonly BenchRun[]) => {
+  const summary = summarise(runs, { random: new RandomStream(1, 'test'), resamples: 200 });
+  const charts = await drawBenchCharts(summary);
+  return { runs, summary, charts, commands: ['rollcast bench --algos reinforce,ppo'], machine: 'a test' };
+};
+const one = await reportOn(fakeRuns(1));
+const five = await reportOn(fakeRuns(5));
+const withFailure = await reportOn(fakeRuns(5).map((run, i) => (i === 3 ? failedRun(run) : run)));
 
 describe('tables', () => {
   test('an estimate is followed by its interval, and stands alone where there is none', () => {
@@ -33,7 +34,7 @@ describe('tables', () => {
 });
 
 describe('Markdown', () => {
-  const markdown = benchMarkdown(withFailure);
+  const markdown = benchMarkdown(withFailure, 'pictures');
 
   test('holds every table, and numbers in place of the pictures', () => {
     expect(markdown).toMatch(/^# Benchmark: reinforce, ppo on 2 environments, 5 seeds\n/);
@@ -57,38 +58,72 @@ describe('Markdown', () => {
     expect(markdown).toContain('- 5 seeds allow only 126 distinct resamples');
   });
 
+  test('shows every picture from the folder beside it', () => {
+    for (const { name, title } of withFailure.charts)
+      expect(markdown).toContain(`## ${title}\n\n![${title}](pictures/${name}.svg)\n`);
+    expect(withFailure.charts.every(({ name }) => /^[\w-]+$/.test(name))).toBe(true);
+  });
+
+  test('a skipped combination is a row, and no failure', async () => {
+    const report = await reportOn(skippedOn('acrobot-v1', 'ppo', fakeRuns(3)));
+    const text = benchMarkdown(report, 'pictures');
+    expect(text).toMatch(/\| acrobot-v1 +\| ppo +\| skipped \| +– \|/);
+    expect(text).toContain('- 9 of 9 runs finished.');
+    expect(text).not.toContain('Failed runs');
+  });
+
   test('without a failure there is no table of failures', () => {
-    expect(benchMarkdown(five)).not.toContain('Failed runs');
+    expect(benchMarkdown(five, 'pictures')).not.toContain('Failed runs');
   });
 
   test('an interval on one side of one half is read as better', () => {
-    expect(markdown).toMatch(/\| reinforce +\| ppo +\| +0\.\d+ \[0\.\d+, 0\.[0-4]\d+\] \| ppo is better \|/);
-    expect(benchMarkdown(one)).toContain('| too few seeds to say |');
+    expect(markdown).toMatch(
+      /\| reinforce +\| ppo +\| +2 \| +0\.\d+ \[0\.\d+, 0\.[0-4]\d+\] \| ppo is better \|/,
+    );
+    expect(benchMarkdown(one, 'pictures')).toContain('| too few seeds to say |');
   });
 });
 
 describe('pictures', () => {
   const titles = (report: typeof five): string[] => benchCharts(report.summary).map(({ title }) => title);
 
-  test('aggregates, curves, profile and improvement', () => {
+  test('aggregates, curves by environment and over all, profile and improvement', () => {
     expect(titles(five)).toEqual([
       'Aggregates with intervals',
-      'Sample efficiency',
+      'Learning on cart-pole-v1',
+      'Learning on acrobot-v1',
+      'Sample efficiency over all environments',
       'Performance profile',
       'Which algorithm beats which',
     ]);
   });
 
-  test('nothing is drawn that is not there', () => {
-    expect(titles(reportOn(fakeRuns(3).map(failedRun)))).toEqual([]);
+  test('nothing is drawn that is not there', async () => {
+    expect(titles(await reportOn(fakeRuns(3).map(failedRun)))).toEqual([]);
     const ppo = fakeRuns(3).filter(({ algorithm }) => algorithm === 'ppo');
-    expect(titles(reportOn(ppo))).toEqual([
-      'Aggregates with intervals',
-      'Sample efficiency',
-      'Performance profile',
-    ]);
+    expect(titles(await reportOn(ppo))).not.toContain('Which algorithm beats which');
     const withoutCurves = fakeRuns(3).map((run) => ({ ...run, curve: [] }));
-    expect(titles(reportOn(withoutCurves))).not.toContain('Sample efficiency');
+    expect(titles(await reportOn(withoutCurves))).toEqual([
+      'Aggregates with intervals',
+      'Performance profile',
+      'Which algorithm beats which',
+    ]);
+    const apart = skippedOn('acrobot-v1', 'ppo', skippedOn('cart-pole-v1', 'reinforce', fakeRuns(3)));
+    expect(titles(await reportOn(apart))).toEqual(['Learning on cart-pole-v1', 'Learning on acrobot-v1']);
+  });
+
+  test('an algorithm has one colour in all pictures, also where others are not', () => {
+    const colours = (report: typeof five, title: string) => {
+      const { option } = benchCharts(report.summary).find((chart) => chart.title === title)!.chart;
+      const series = option.series as { name: string; color: string }[];
+      return Object.fromEntries(series.map(({ name, color }) => [name, color]));
+    };
+    const first = colours(five, 'Performance profile');
+    expect(new Set(Object.values(first)).size).toBe(2);
+    expect(colours(five, 'Learning on acrobot-v1')).toEqual(first);
+    const withoutFirst = five.runs.map((run) => (run.algorithm === 'reinforce' ? failedRun(run) : run));
+    const summary = summarise(withoutFirst, { random: new RandomStream(1, 'test'), resamples: 50 });
+    expect(colours({ ...five, summary }, 'Performance profile')).toEqual({ ppo: first['ppo'] });
   });
 
   test('curves have bands where there are intervals', () => {
@@ -99,16 +134,18 @@ describe('pictures', () => {
         }[]
       ).filter(({ areaStyle }) => areaStyle).length;
     expect(series(five, 'Performance profile')).toBe(2);
-    expect(series(five, 'Sample efficiency')).toBe(2);
+    expect(series(five, 'Sample efficiency over all environments')).toBe(2);
+    expect(series(five, 'Learning on acrobot-v1')).toBe(2);
     expect(series(one, 'Performance profile')).toBe(0);
   });
 });
 
 describe('HTML', () => {
-  test('is one page with all pictures in it and nothing from elsewhere', async () => {
-    const html = await benchHtml(withFailure);
-    expect(html.match(/<svg /g)).toHaveLength(4);
+  test('is one page with all pictures in it and nothing from elsewhere', () => {
+    const html = benchHtml(withFailure);
+    expect(html.match(/<svg /g)).toHaveLength(6);
     expect(html).toContain('Failed runs');
+    expect(html).toContain('Written by a test.');
     expect(html).not.toMatch(/<script|<link|<img|url\(\s*['"]?http/);
     expect(
       html.match(/https?:\/\/[^"']*/g)?.every((url) => url.startsWith('http://www.w3.org/')) ?? true,
@@ -116,10 +153,10 @@ describe('HTML', () => {
   });
 
   test('is equal for equal runs', async () => {
-    expect(await benchHtml(reportOn(fakeRuns(3)))).toBe(await benchHtml(reportOn(fakeRuns(3))));
+    expect(benchHtml(await reportOn(fakeRuns(3)))).toBe(benchHtml(await reportOn(fakeRuns(3))));
   });
 
   test('is written when everything failed', async () => {
-    expect(await benchHtml(reportOn(fakeRuns(3).map(failedRun)))).toContain('0 of 12 runs finished');
+    expect(benchHtml(await reportOn(fakeRuns(3).map(failedRun)))).toContain('0 of 12 runs finished');
   });
 });

@@ -10,13 +10,17 @@ import { temporaryFolder } from '../../support/temporary.js';
 import { fakeTraining, type Behaviour } from './fake-training.js';
 
 const plan: BenchPlan = {
-  algorithms: ['reinforce', 'ppo'],
-  environments: ['cart-pole-v1'],
+  algorithms: [
+    { name: 'reinforce', kinds: ['sequence', 'step'] },
+    { name: 'ppo', kinds: ['sequence', 'step'] },
+  ],
+  environments: [{ name: 'cart-pole-v1', kind: 'step' }],
   seed: 3,
   seeds: 2,
   steps: 1000,
   settings: [],
   trainFlags: [],
+  stepFlags: [],
 };
 const jobs = planJobs(plan);
 const started = (out: string): string[] =>
@@ -40,14 +44,44 @@ describe('jobs', () => {
     expect(ppo.settings).toEqual(['ppo.gamma=0.9', 'env.size=3']);
   });
 
+  test('flags and settings of one kind of environment go to that kind', () => {
+    const mixed = planJobs({
+      ...plan,
+      environments: [...plan.environments, { name: 'token-copy-v1', kind: 'sequence' }],
+      settings: ['policy.hidden=[32]', 'model.width=16', 'ppo.gamma=0.9'],
+      trainFlags: ['--backend', 'wasm'],
+      stepFlags: ['--preset', 'zoo'],
+    });
+    const [onSteps, onTokens] = mixed.filter(({ algorithm, seed }) => algorithm === 'ppo' && seed === 3);
+    expect(onSteps).toMatchObject({
+      environment: 'cart-pole-v1',
+      settings: ['policy.hidden=[32]', 'ppo.gamma=0.9'],
+      trainFlags: ['--backend', 'wasm', '--preset', 'zoo'],
+    });
+    expect(onTokens).toMatchObject({
+      environment: 'token-copy-v1',
+      settings: ['model.width=16', 'ppo.gamma=0.9'],
+      trainFlags: ['--backend', 'wasm'],
+    });
+  });
+
+  test('a combination that cannot be is there, with the reason', () => {
+    const withRloo = [...plan.algorithms, { name: 'rloo', kinds: ['sequence'] as const }];
+    expect(planJobs({ ...plan, algorithms: withRloo, seeds: 1 }).map(({ skipped }) => skipped)).toEqual([
+      undefined,
+      undefined,
+      'rloo acts on sequence environments, and cart-pole-v1 is a step environment',
+    ]);
+  });
+
   test('other settings, steps, seeds and paths give other names', () => {
     const others = [
       ...jobs,
       ...planJobs({ ...plan, steps: 10 }),
       ...planJobs({ ...plan, settings: ['env.size=3'] }),
       ...planJobs({ ...plan, trainFlags: ['--backend', 'wasm'] }),
-      ...planJobs({ ...plan, environments: ['./a/env.ts'] }),
-      ...planJobs({ ...plan, environments: ['./b/env.ts'] }),
+      ...planJobs({ ...plan, environments: [{ name: './a/env.ts', kind: 'step' }] }),
+      ...planJobs({ ...plan, environments: [{ name: './b/env.ts', kind: 'step' }] }),
     ].map(jobName);
     expect(new Set(others).size).toBe(others.length);
     expect(others.every((name) => /^[\w-]+$/.test(name))).toBe(true);

@@ -8,12 +8,12 @@ import {
   normalise,
   referenceScores,
 } from '../../../packages/cli/src/bench/reference-scores.js';
-import { stepEnvironments } from '../../../packages/cli/src/commands/bench.js';
+import { benchEnvironments } from '../../../packages/cli/src/bench/plan.js';
 import type { BenchRun } from '../../../packages/cli/src/bench/result.js';
-import { summarise } from '../../../packages/cli/src/bench/summary.js';
-import { failedRun, finishedRun, fakeRuns } from './fake-runs.js';
+import { summarise, type SummaryOptions } from '../../../packages/cli/src/bench/summary.js';
+import { failedRun, finishedRun, fakeRuns, skippedOn } from './fake-runs.js';
 
-const summary = (runs: readonly BenchRun[], more: { changedEnvironments?: boolean } = {}) =>
+const summary = (runs: readonly BenchRun[], more: Partial<SummaryOptions> = {}) =>
   summarise(runs, { random: new RandomStream(1, 'test'), resamples: 300, ...more });
 
 describe('scores', () => {
@@ -25,7 +25,9 @@ describe('scores', () => {
   });
 
   test('every environment that can be benchmarked has reference returns', () => {
-    expect(Object.keys(referenceScores)).toEqual(expect.arrayContaining([...stepEnvironments().keys()]));
+    expect(Object.keys(referenceScores)).toEqual(
+      expect.arrayContaining(benchEnvironments().map(({ name }) => name)),
+    );
     for (const { random, solved } of Object.values(referenceScores)) expect(solved).toBeGreaterThan(random);
   });
 
@@ -138,6 +140,51 @@ describe('summary', () => {
     expect(notes.join()).toMatch(
       /ppo: 1 failed run; .*4 of 5 seeds that finished everywhere, which flatters it/,
     );
+  });
+
+  test('an algorithm that cannot act somewhere is compared where it can, and left out of statistics over all', () => {
+    const runs = skippedOn('acrobot-v1', 'ppo', fakeRuns(5));
+    const { algorithms, tasks, improvements, notes } = summary(runs);
+    expect(algorithms.map(({ algorithm }) => algorithm)).toEqual(['reinforce']);
+    expect(
+      tasks
+        .filter(({ algorithm }) => algorithm === 'ppo')
+        .map(({ environment, finished, failed, skipped }) => [environment, finished, failed, skipped]),
+    ).toEqual([
+      ['cart-pole-v1', 5, 0, false],
+      ['acrobot-v1', 0, 0, true],
+    ]);
+    // as if only the shared environment had been run
+    const shared = fakeRuns(5).filter(({ environment }) => environment === 'cart-pole-v1');
+    expect(improvements).toEqual(summary(shared).improvements);
+    expect(improvements[0].environments).toBe(1);
+    expect(summary(fakeRuns(5)).improvements[0].environments).toBe(2);
+    expect(notes.join()).toMatch(/ppo cannot act on acrobot-v1 and was skipped there/);
+    expect(notes.join()).not.toMatch(/failed/);
+  });
+
+  test('algorithms without an environment in common are not compared', () => {
+    const runs = skippedOn('acrobot-v1', 'ppo', skippedOn('cart-pole-v1', 'reinforce', fakeRuns(5)));
+    const { algorithms, improvements, tasks } = summary(runs);
+    expect([algorithms, improvements]).toEqual([[], []]);
+    expect(tasks.map(({ mean }) => mean !== null)).toEqual([false, true, true, false]);
+  });
+
+  test('the curve of an environment is the mean over seeds, between its own steps', () => {
+    const run = (seed: number, last: number) =>
+      finishedRun({
+        seed,
+        curve: [
+          { step: 0, return: 0 },
+          { step: 490, return: last },
+        ],
+      });
+    const { tasks, taskSteps } = summary([run(0, 100), run(1, 200), run(2, 300)], { resamples: 5000 });
+    expect(taskSteps.get('cart-pole-v1')).toBeAllClose(Array.from({ length: 50 }, (_, i) => 10 * i));
+    const at = tasks[0].curve[25]; // step 250 of 490
+    expect(at.estimate).toBeAllClose((200 * 250) / 490);
+    // one of the 27 resamples of three (3.7 %, beyond the outer 2.5 %) is three times the first run, one the last
+    expect([at.low!, at.high!]).toBeAllClose([(100 * 250) / 490, (300 * 250) / 490]);
   });
 
   test('an algorithm that fails everywhere has rows and no statistics', () => {

@@ -3,19 +3,35 @@ import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+/** Kinds of environment that `rollcast train` learns from scratch. */
+export type BenchKind = 'step' | 'sequence';
+
+/** An algorithm, and on which kinds of environment it acts. */
+export interface BenchAlgorithm {
+  readonly name: string;
+  readonly kinds: readonly BenchKind[];
+}
+
+export interface BenchEnvironment {
+  readonly name: string;
+  readonly kind: BenchKind;
+}
+
 /** What the user asked for, checked. */
 export interface BenchPlan {
-  readonly algorithms: readonly string[];
-  readonly environments: readonly string[];
+  readonly algorithms: readonly BenchAlgorithm[];
+  readonly environments: readonly BenchEnvironment[];
   /** The first seed; the others follow it. */
   readonly seed: number;
   readonly seeds: number;
-  /** Environment steps a run. */
+  /** Steps a run: environment steps, or generated tokens. */
   readonly steps: number;
   /** `GROUP.KEY=VALUE`, as given with `--set`. */
   readonly settings: readonly string[];
   /** Flags that every training gets, for example `--backend wasm`. */
   readonly trainFlags: readonly string[];
+  /** Flags that only those on step environments get, for example `--preset zoo`. */
+  readonly stepFlags: readonly string[];
 }
 
 /** One training. Everything that its result depends on. */
@@ -26,29 +42,49 @@ export interface BenchJob {
   readonly steps: number;
   readonly settings: readonly string[];
   readonly trainFlags: readonly string[];
+  /** Why it is not run: the algorithm does not act on the environment. */
+  readonly skipped?: string;
 }
 
-/** All trainings, seed by seed, so that a benchmark that is stopped early has covered every combination alike. */
+/**
+ * All combinations, seed by seed, so that a benchmark that is stopped early has covered every one alike; those that cannot be
+ * are among them, to be rows too.
+ */
 export function planJobs(plan: BenchPlan): BenchJob[] {
-  const { algorithms, environments, steps, trainFlags } = plan;
+  const { algorithms, environments, steps } = plan;
   return Array.from({ length: plan.seeds }, (_, i) => plan.seed + i).flatMap((seed) =>
     environments.flatMap((environment) =>
       algorithms.map((algorithm) => ({
-        algorithm,
-        environment,
+        algorithm: algorithm.name,
+        environment: environment.name,
         seed,
         steps,
-        settings: plan.settings.filter((setting) => concerns(setting, algorithm, algorithms)),
-        trainFlags,
+        settings: plan.settings.filter((setting) => concerns(setting, algorithm, environment, plan)),
+        trainFlags: [...plan.trainFlags, ...(environment.kind === 'step' ? plan.stepFlags : [])],
+        ...(!algorithm.kinds.includes(environment.kind) && {
+          skipped: `${algorithm.name} acts on ${algorithm.kinds.join(' and ')} environments, and ${environment.name} is a ${environment.kind} environment`,
+        }),
       })),
     ),
   );
 }
 
-/** `ppo.clipRange=0.1` is not for other algorithms, which would refuse it. */
-function concerns(setting: string, algorithm: string, algorithms: readonly string[]): boolean {
+/** Groups of options that only one kind of environment has. */
+export const KIND_GROUPS: Readonly<Record<BenchKind, readonly string[]>> = {
+  step: ['policy', 'collect'],
+  sequence: ['model'],
+};
+
+/** `ppo.clipRange=0.1` is not for other algorithms, which would refuse it, nor `model.width=32` for step environments. */
+function concerns(
+  setting: string,
+  algorithm: BenchAlgorithm,
+  environment: BenchEnvironment,
+  { algorithms }: BenchPlan,
+): boolean {
   const group = setting.slice(0, setting.indexOf('.'));
-  return group === algorithm || !algorithms.includes(group);
+  if (algorithms.some(({ name }) => name === group)) return group === algorithm.name;
+  return group === 'env' || KIND_GROUPS[environment.kind].includes(group);
 }
 
 /** The name of a job's files, different for every job: `ppo-cart-pole-v1-500000-seed-3`. */

@@ -1,7 +1,7 @@
 /** The tables of a benchmark. */
 import { formatDuration } from '../progress.js';
 import { formatNumber, type Table } from '../report/table.js';
-import { isFinished, type BenchRun } from './result.js';
+import { isFailed, type BenchRun } from './result.js';
 import type { BenchSummary, Estimate } from './summary.js';
 
 /** Parts of the run at which the Markdown shows the curves. */
@@ -25,7 +25,7 @@ export function taskTable({ tasks }: BenchSummary): Table {
     columns: [
       { label: 'environment', align: 'left' },
       { label: 'algorithm', align: 'left' },
-      { label: 'runs' },
+      { label: 'runs', align: 'right' },
       { label: 'failed' },
       { label: 'mean [95 %]', align: 'right' },
       { label: 'std' },
@@ -38,8 +38,8 @@ export function taskTable({ tasks }: BenchSummary): Table {
     rows: tasks.map((task) => [
       task.environment,
       task.algorithm,
-      task.finished,
-      task.failed,
+      task.skipped ? 'skipped' : task.finished,
+      task.skipped ? null : task.failed,
       task.mean && formatEstimate(task.mean, formatNumber),
       task.deviation,
       task.least,
@@ -79,10 +79,17 @@ function improvementTable({ improvements }: BenchSummary): Table {
     columns: [
       { label: 'algorithm X' },
       { label: 'algorithm Y' },
+      { label: 'environments' },
       { label: 'P(X > Y) [95 %]', align: 'right' },
       { label: 'reading' },
     ],
-    rows: improvements.map((one) => [one.algorithm, one.other, formatScore(one), reading(one)]),
+    rows: improvements.map((one) => [
+      one.algorithm,
+      one.other,
+      one.environments,
+      formatScore(one),
+      reading(one),
+    ]),
   };
 }
 
@@ -168,7 +175,7 @@ export function failureTable(runs: readonly BenchRun[]): Table {
       { label: 'status' },
     ],
     rows: runs
-      .filter((run) => !isFinished(run))
+      .filter(isFailed)
       .map(({ environment, algorithm, seed, steps, status }) => [
         environment,
         algorithm,
@@ -189,6 +196,6 @@ export function benchTables(runs: readonly BenchRun[], summary: BenchSummary, wi
     ...(withPlaces && hasScores ? [profileTable(summary)] : []),
     ...(withPlaces && summary.curveSteps.length > 0 ? [curveTable(summary)] : []),
     normalisationTable(summary),
-    ...(runs.every(isFinished) ? [] : [failureTable(runs)]),
+    ...(runs.some(isFailed) ? [failureTable(runs)] : []),
   ];
 }

@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { ConfigError, resolveOptions } from '@rollcast/core';
 import { z } from 'zod';
 
+import type { BenchJob } from './job.js';
+
 /** `result.json` in the run folder of a training. */
 const trainingResult = z.strictObject({
-  steps: z.int().min(0).describe('environment steps that were taken'),
+  steps: z.int().min(0).describe('environment steps that were taken, or tokens that were generated'),
   finalReturn: z
     .number()
     .nullable()
@@ -27,12 +29,15 @@ export interface BenchRow {
   readonly algorithm: string;
   readonly environment: string;
   readonly seed: number;
-  /** Environment steps that were taken. */
+  /** Environment steps that were taken, or tokens that were generated. */
   readonly steps: number;
-  /** Mean return of the last 100 training episodes; null of a failed run. */
+  /** Mean return of the last 100 training episodes; null of a run that did not finish. */
   readonly finalReturn: number | null;
   readonly stepsPerSecond: number | null;
-  /** `finished`, or `failed: ` and the first line of the message. */
+  /**
+   * `finished`, `failed: ` and the first line of the message, or `skipped: ` and why the algorithm cannot act on the
+   * environment.
+   */
   readonly status: string;
 }
 
@@ -52,6 +57,21 @@ export interface FinishedRun extends BenchRun {
 
 export function isFinished(run: BenchRun): run is FinishedRun {
   return run.status === 'finished';
+}
+
+/** The algorithm cannot act on the environment, so that nothing was run. */
+export function isSkipped(run: BenchRun): boolean {
+  return run.status.startsWith('skipped: ');
+}
+
+export function isFailed(run: BenchRun): boolean {
+  return !isFinished(run) && !isSkipped(run);
+}
+
+/** The row of a combination that cannot be run. */
+export function skippedRun({ algorithm, environment, seed, skipped }: BenchJob): BenchRun {
+  const nothing = { steps: 0, finalReturn: null, stepsPerSecond: null, seconds: 0, curve: [] };
+  return { algorithm, environment, seed, ...nothing, status: `skipped: ${skipped}` };
 }
 
 /** The keys of the JSON and nothing else. */

@@ -12,13 +12,15 @@ import {
   profileIntervals,
   scoreDistribution,
   type Aggregates,
+  type BootstrapOptions,
   type RandomStream,
 } from '@rollcast/core';
-import { combinations, mean, std } from 'mathjs/number';
+import { mean, std } from 'mathjs/number';
 
 import { commonSteps, sampleCurve } from './curves.js';
+import { notesOn } from './notes.js';
 import { normalisationOf, normalise, type Normalisation } from './reference-scores.js';
-import { isFinished, type BenchRun, type FinishedRun } from './result.js';
+import { isFinished, isSkipped, type BenchRun, type FinishedRun } from './result.js';
 
 /** An estimate with its 95 % interval, which fewer than three runs do not have. */
 export interface Estimate {
@@ -33,6 +35,8 @@ export interface TaskSummary {
   readonly algorithm: string;
   readonly finished: number;
   readonly failed: number;
+  /** Whether the algorithm cannot act on the environment, so that nothing was run. */
+  readonly skipped: boolean;
   /** Of the final returns; null when no run finished, as all that follows. */
   readonly mean: Estimate | null;
   /** Standard deviation over runs; null with fewer than two. */
@@ -44,6 +48,8 @@ export interface TaskSummary {
   readonly stepsPerSecond: number | null;
   /** Wall time of a run. */
   readonly seconds: number | null;
+  /** Mean return at each of the environment's curve steps; empty when no run finished. */
+  readonly curve: readonly Estimate[];
 }
 
 /** One algorithm over all environments, in scores. */
@@ -58,22 +64,25 @@ export interface AlgorithmSummary {
   readonly curve: readonly Estimate[];
 }
 
-/** The probability that a run of `algorithm` beats one of `other`. */
+/** The probability that a run of `algorithm` beats one of `other`, over the environments that both can act on. */
 export interface Improvement extends Estimate {
   readonly algorithm: string;
   readonly other: string;
+  readonly environments: number;
 }
 
 export interface BenchSummary {
   readonly tasks: readonly TaskSummary[];
   readonly normalisations: readonly Normalisation[];
-  /** Those with at least one seed that finished on every environment. */
+  /** Those that act on all environments and have a seed that finished on every one. */
   readonly algorithms: readonly AlgorithmSummary[];
   readonly improvements: readonly Improvement[];
   /** Scores at which the profiles are evaluated. */
   readonly thresholds: readonly number[];
-  /** Environment steps at which the curves are evaluated. */
+  /** Steps at which the curves over all environments are evaluated. */
   readonly curveSteps: readonly number[];
+  /** Steps at which the curves of each environment are evaluated, by its name. */
+  readonly taskSteps: ReadonlyMap<string, readonly number[]>;
   /** What a reader must know to judge the numbers. */
   readonly notes: readonly string[];
 }
@@ -89,15 +98,14 @@ export interface SummaryOptions {
 
 /** Fewer runs a task have no interval. */
 const LEAST_RUNS = 3;
-/** Fewer seeds get a note. */
-const ADVISED_SEEDS = 10;
 const PROFILE_POINTS = 101;
 
 /**
  * Statistics of the runs, with algorithms and environments in the order in which they come first.
  *
- * Over several environments, an algorithm is judged by the seeds that finished on all of them. Each algorithm has random
- * streams of its own, so that its numbers do not depend on what it is compared with.
+ * Over several environments, an algorithm is judged by the seeds that finished on all of them, and two algorithms are
+ * compared on the environments that both can act on. Each algorithm has random streams of its own, so that its numbers do not
+ * depend on what it is compared with.
  */
 export function summarise(runs: readonly BenchRun[], options: SummaryOptions): BenchSummary {
   const algorithms = [...new Set(runs.map(({ algorithm }) => algorithm))];
@@ -106,27 +114,54 @@ export function summarise(runs: readonly BenchRun[], options: SummaryOptions): B
   const normalisations = environments.map((environment) =>
     normalisationOf(environment, finished, !options.changedEnvironments),
   );
+  const actsOn = new Map(
+    algorithms.map((algorithm) => {
+      const skipped = runs.filter((run) => run.algorithm === algorithm && isSkipped(run));
+      return [algorithm, environments.filter((name) => skipped.every((run) => run.environment !== name))];
+    }),
+  );
+  const tableOn = (algorithm: string, names: readonly string[]): RunTable =>
+    tableOf(
+      algorithm,
+      normalisations.filter(({ environment }) => names.includes(environment)),
+      finished,
+    );
   const tables = algorithms
-    .map((algorithm) => tableOf(algorithm, environments, finished, normalisations))
+    .filter((algorithm) => actsOn.get(algorithm)!.length === environments.length)
+    .map((algorithm) => tableOn(algorithm, environments))
     .filter(({ seeds }) => seeds.length > 0);
-  const all = tables.flatMap(({ scores }) => scores.flat());
-  const thresholds = profileThresholds(all);
+  const thresholds = profileThresholds(tables.flatMap(({ scores }) => scores.flat()));
   const curveSteps = commonSteps(tables.flatMap(({ runs: table }) => table.flat()));
+  const taskSteps = new Map(
+    environments.map((name) => [
+      name,
+      commonSteps(finished.filter(({ environment }) => environment === name)),
+    ]),
+  );
+  const pairs = algorithms.flatMap((x, i) => algorithms.slice(i + 1).map((y) => [x, y] as const));
   return {
-    tasks: environments.flatMap((environment, m) =>
-      algorithms.map((algorithm) => {
-        const ofTask = runs.filter((run) => run.environment === environment && run.algorithm === algorithm);
-        return taskSummary(environment, algorithm, ofTask, normalisations[m], options);
-      }),
+    tasks: normalisations.flatMap((normalisation) =>
+      algorithms.map((algorithm) =>
+        taskSummary(
+          algorithm,
+          runs.filter((run) => run.environment === normalisation.environment && run.algorithm === algorithm),
+          normalisation,
+          taskSteps.get(normalisation.environment)!,
+          options,
+        ),
+      ),
     ),
     normalisations,
-    algorithms: tables.map((table) =>
-      algorithmSummary(table, thresholds, curveSteps, normalisations, options),
-    ),
-    improvements: tables.flatMap((x, i) => tables.slice(i + 1).map((y) => improvement(x, y, options))),
+    algorithms: tables.map((table) => algorithmSummary(table, thresholds, curveSteps, options)),
+    improvements: pairs.flatMap(([x, y]) => {
+      const both = actsOn.get(x)!.filter((name) => actsOn.get(y)!.includes(name));
+      if (both.length === 0) return [];
+      return improvement(tableOn(x, both), tableOn(y, both), options) ?? [];
+    }),
     thresholds,
     curveSteps,
-    notes: notesOn(runs, normalisations, tables, algorithms),
+    taskSteps,
+    notes: notesOn(runs, normalisations, tables),
   };
 }
 
@@ -134,64 +169,75 @@ export function summarise(runs: readonly BenchRun[], options: SummaryOptions): B
 interface RunTable {
   readonly algorithm: string;
   readonly seeds: readonly number[];
+  readonly normalisations: readonly Normalisation[];
   readonly runs: readonly (readonly FinishedRun[])[];
   readonly scores: readonly (readonly number[])[];
 }
 
 function tableOf(
   algorithm: string,
-  environments: readonly string[],
-  finished: readonly FinishedRun[],
   normalisations: readonly Normalisation[],
+  finished: readonly FinishedRun[],
 ): RunTable {
   const ours = finished.filter((run) => run.algorithm === algorithm);
-  const bySeed = environments.map(
-    (environment) =>
+  const bySeed = normalisations.map(
+    ({ environment }) =>
       new Map(ours.filter((run) => run.environment === environment).map((run) => [run.seed, run])),
   );
   const seeds = [...bySeed[0].keys()].filter((seed) => bySeed.every((task) => task.has(seed)));
   const runs = bySeed.map((task) => seeds.map((seed) => task.get(seed)!));
   const scores = runs.map((task, m) => task.map((run) => normalise(run.finalReturn, normalisations[m])));
-  return { algorithm, seeds, runs, scores };
+  return { algorithm, seeds, normalisations, runs, scores };
 }
 
+/** @param runs - of this algorithm on this environment */
 function taskSummary(
-  environment: string,
   algorithm: string,
   runs: readonly BenchRun[],
   normalisation: Normalisation,
+  steps: readonly number[],
   { random, resamples }: SummaryOptions,
 ): TaskSummary {
+  const { environment } = normalisation;
   const finished = runs.filter(isFinished);
-  const counts = { environment, algorithm, finished: finished.length, failed: runs.length - finished.length };
+  const skipped = runs.some(isSkipped);
+  const failed = skipped ? 0 : runs.length - finished.length;
+  const common = { environment, algorithm, finished: finished.length, failed, skipped };
   const nothing = { mean: null, deviation: null, least: null, most: null };
   if (finished.length === 0)
-    return { ...counts, ...nothing, score: null, stepsPerSecond: null, seconds: null };
+    return { ...common, ...nothing, score: null, stepsPerSecond: null, seconds: null, curve: [] };
   const returns = finished.map((run) => run.finalReturn);
-  const meanReturn = mean(returns);
+  const draws = (name: string) => ({ random: random.fork(`${name}/${environment}/${algorithm}`), resamples });
+  const curves = finished.map((run) => sampleCurve(run.curve, steps));
   return {
-    ...counts,
-    mean:
-      returns.length < LEAST_RUNS
-        ? withoutInterval(meanReturn)
-        : bootstrapIntervals([[returns]], ([[drawn]]) => [mean([...drawn])], {
-            random: random.fork(`task/${environment}/${algorithm}`),
-            resamples,
-          })[0],
+    ...common,
+    mean: meanEstimates(
+      returns.map((value) => [value]),
+      draws('task'),
+    )[0],
     deviation: returns.length < 2 ? null : Number(std(returns)),
     least: Math.min(...returns),
     most: Math.max(...returns),
-    score: normalise(meanReturn, normalisation),
+    score: normalise(mean(returns), normalisation),
     stepsPerSecond: mean(finished.map((run) => run.stepsPerSecond)),
     seconds: mean(finished.map((run) => run.seconds)),
+    curve: steps.length === 0 ? [] : meanEstimates(curves, draws('curve')),
   };
 }
 
+/** Means over runs, [N][P] → [P], with intervals where there are enough runs. */
+function meanEstimates(runs: readonly (readonly number[])[], draws: BootstrapOptions): Estimate[] {
+  const means = (drawn: readonly (readonly number[])[]): number[] =>
+    drawn[0].map((_, p) => drawn.reduce((sum, run) => sum + run[p], 0) / drawn.length);
+  return runs.length < LEAST_RUNS
+    ? means(runs).map(withoutInterval)
+    : bootstrapIntervals([[runs]], ([[drawn]]) => means(drawn), draws);
+}
+
 function algorithmSummary(
-  { algorithm, seeds, runs, scores }: RunTable,
+  { algorithm, seeds, normalisations, runs, scores }: RunTable,
   thresholds: readonly number[],
   curveSteps: readonly number[],
-  normalisations: readonly Normalisation[],
   { random, resamples }: SummaryOptions,
 ): AlgorithmSummary {
   const curves = runs.map((task, m) =>
@@ -222,9 +268,16 @@ function algorithmSummary(
   };
 }
 
-function improvement(x: RunTable, y: RunTable, { random, resamples }: SummaryOptions): Improvement {
-  const names = { algorithm: x.algorithm, other: y.algorithm };
-  if (Math.min(x.seeds.length, y.seeds.length) < LEAST_RUNS)
+/** Undefined when one of the two has no seed that finished on all of the environments. */
+function improvement(
+  x: RunTable,
+  y: RunTable,
+  { random, resamples }: SummaryOptions,
+): Improvement | undefined {
+  const names = { algorithm: x.algorithm, other: y.algorithm, environments: x.scores.length };
+  const seeds = Math.min(x.seeds.length, y.seeds.length);
+  if (seeds === 0) return undefined;
+  if (seeds < LEAST_RUNS)
     return { ...names, ...withoutInterval(probabilityOfImprovement(x.scores, y.scores)) };
   const draws = { random: random.fork(`improvement/${x.algorithm}/${y.algorithm}`), resamples };
   return { ...names, ...improvementInterval(x.scores, y.scores, draws) };
@@ -240,43 +293,4 @@ function profileThresholds(scores: readonly number[]): number[] {
   const high = Math.min(2, Math.max(1, Math.ceil(10 * Math.max(...scores, 1)) / 10));
   const step = (high - low) / (PROFILE_POINTS - 1);
   return Array.from({ length: PROFILE_POINTS }, (_, i) => low + i * step);
-}
-
-function notesOn(
-  runs: readonly BenchRun[],
-  normalisations: readonly Normalisation[],
-  tables: readonly RunTable[],
-  algorithms: readonly string[],
-): string[] {
-  const notes: string[] = [];
-  const seeds = new Set(runs.map(({ seed }) => seed)).size;
-  if (seeds > 0 && seeds < ADVISED_SEEDS) {
-    const resamples = combinations(2 * seeds - 1, seeds);
-    notes.push(
-      seeds < LEAST_RUNS
-        ? `${seeds === 1 ? 'One seed has' : 'Two seeds have'} no interval: nothing here says how sure the numbers are. Use ${ADVISED_SEEDS} seeds or more.`
-        : `${seeds} seeds allow only ${resamples} distinct resamples a task, so the intervals are coarse and too narrow. Use ${ADVISED_SEEDS} seeds or more.`,
-    );
-  }
-  for (const { environment, observed, random, solved } of normalisations) {
-    if (observed)
-      notes.push(
-        `No reference returns are known for ${environment}: its scores run from the lowest (${round(random)}) to the highest (${round(solved)}) final return seen here, and cannot be compared with other reports.`,
-      );
-  }
-  for (const algorithm of algorithms) {
-    const failed = runs.filter((run) => run.algorithm === algorithm && !isFinished(run));
-    if (failed.length === 0) continue;
-    const left = tables.find((table) => table.algorithm === algorithm)?.seeds.length ?? 0;
-    notes.push(
-      left === 0
-        ? `${algorithm}: no seed finished on every environment, so there are no statistics over environments.`
-        : `${algorithm}: ${failed.length} failed ${failed.length === 1 ? 'run' : 'runs'}; statistics over environments use the ${left} of ${seeds} seeds that finished everywhere, which flatters it.`,
-    );
-  }
-  return notes;
-}
-
-function round(value: number): string {
-  return String(Number(value.toPrecision(4)));
 }

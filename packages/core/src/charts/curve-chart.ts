@@ -100,7 +100,8 @@ export function curveChart(options: CurveChartOptions): Chart {
           gridIndex: index,
           nameGap: 28,
           splitLine: { show: false },
-          axisLabel: { ...axis.axisLabel, show: isLast },
+          // ECharts counts from the start of the axis, wherever that is
+          axisLabel: { ...axis.axisLabel, show: isLast, customValues: roundTicks(xRange) },
         };
       }),
       yAxis: panels.map(({ yLabel }, index) => ({
@@ -115,6 +116,13 @@ export function curveChart(options: CurveChartOptions): Chart {
       ),
     },
   };
+}
+
+/** The multiples of the interval on an axis. */
+function roundTicks({ min, max, interval }: { min: number; max: number; interval: number }): number[] {
+  const first = Math.ceil(min / interval - 1e-9);
+  const last = Math.floor(max / interval + 1e-9);
+  return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * interval).toPrecision(12)));
 }
 
 /** From the first to the last value exactly, with round ticks between. */

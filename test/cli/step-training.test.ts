@@ -42,7 +42,7 @@ test.each([
   expect(timeless(metrics(cut))).toEqual(timeless(metrics(whole)));
 });
 
-test('rollouts are those of the preset, longer for reinforce, and flags go first', async () => {
+test('rollouts are those of the preset, longer where an update is one step, and flags go first', async () => {
   const shape = async (name: string, ...args: string[]): Promise<unknown> => {
     const out = join(folder, name);
     await rollcast('train', '--env', 'bandit-v1', '--steps', '64', ...args, '--out', out);
@@ -50,7 +50,8 @@ test('rollouts are those of the preset, longer for reinforce, and flags go first
     return [config['instances'], config['stepsPerRollout']];
   };
   expect(await shape('shape-ppo')).toEqual([4, 128]);
-  expect(await shape('shape-reinforce', '--algo', 'reinforce')).toEqual([4, 512]);
+  for (const algo of ['reinforce', 'a2c'])
+    expect(await shape(`shape-${algo}`, '--algo', algo)).toEqual([4, 512]);
   expect(
     await shape('shape-flags', '--algo', 'reinforce', '--instances', '2', '--steps-per-rollout', '16'),
   ).toEqual([2, 16]);

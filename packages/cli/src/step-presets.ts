@@ -28,7 +28,7 @@ const common = { gamma: 0.99 };
 const cleanrl: StepPreset = {
   instances: 4,
   stepsPerRollout: 128,
-  rollouts: { reinforce: { stepsPerRollout: 512 } },
+  rollouts: { a2c: { stepsPerRollout: 512 }, reinforce: { stepsPerRollout: 512 } },
   algorithms: {
     ppo: {
       ...common,
@@ -43,7 +43,7 @@ const cleanrl: StepPreset = {
       maxGradNorm: 0.5,
       normaliseReturns: false,
     },
-    a2c: { ...common, learningRate: 7e-4, entropyCoef: 0.01 },
+    a2c: { ...common, learningRate: 3e-3, entropyCoef: 0.01 },
     reinforce: { ...common, learningRate: 3e-3, baseline: 'value' },
   },
 };

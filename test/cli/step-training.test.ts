@@ -42,6 +42,21 @@ test.each([
   expect(timeless(metrics(cut))).toEqual(timeless(metrics(whole)));
 });
 
+test('rollouts are those of the preset, longer where an update is one step, and flags go first', async () => {
+  const shape = async (name: string, ...args: string[]): Promise<unknown> => {
+    const out = join(folder, name);
+    await rollcast('train', '--env', 'bandit-v1', '--steps', '64', ...args, '--out', out);
+    const { config } = RunDirectory.open(out);
+    return [config['instances'], config['stepsPerRollout']];
+  };
+  expect(await shape('shape-ppo')).toEqual([4, 128]);
+  for (const algo of ['reinforce', 'a2c'])
+    expect(await shape(`shape-${algo}`, '--algo', algo)).toEqual([4, 512]);
+  expect(
+    await shape('shape-flags', '--algo', 'reinforce', '--instances', '2', '--steps-per-rollout', '16'),
+  ).toEqual([2, 16]);
+});
+
 test('a run that is replaced leaves no result behind', async () => {
   const out = join(folder, 'replaced');
   const args = ['train', '--env', 'cart-pole-v1', ...small, '--out', out];
@@ -75,6 +90,11 @@ test.each([
     'a preset without settings',
     ['--env', 'bandit-v1', '--preset', 'zoo'],
     '--preset zoo has no settings for "bandit-v1"',
+  ],
+  [
+    'a preset without settings for the algorithm',
+    ['--env', 'cart-pole-v1', '--preset', 'zoo', '--algo', 'a2c'],
+    '--preset zoo has settings for ppo and none for "a2c"',
   ],
   [
     'an algorithm for sequences',

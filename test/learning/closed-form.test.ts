@@ -57,7 +57,6 @@ const onSteps: [string, object][] = [
 describe.each(onSteps)('%s %j', (name, options) => {
   test.each(SEEDS)('bandit-v1, 4 contexts and 5 arms: the best arm of each, seed %i', async (seed) => {
     const { policy, recentReturn } = await trained(name, options, () => new Bandit(), 150, seed);
-    console.log(name, seed, 'bandit', greedyBanditReturn(policy, 4, 5), recentReturn);
     expect(greedyBanditReturn(policy, 4, 5)).toBeAllClose(bestBanditReturn(4, 5), { atol: 1e-12 });
     expect(recentReturn).toBeGreaterThan(0.95);
     policy.dispose();
@@ -65,47 +64,42 @@ describe.each(onSteps)('%s %j', (name, options) => {
 
   test.each(SEEDS)('grid-world-v1, 5 × 5 cells: a shortest way from every cell, seed %i', async (seed) => {
     const { policy, recentReturn } = await trained(name, options, () => new GridWorld(), 400, seed);
-    console.log(name, seed, 'grid', greedyGridReturn(policy, 5), recentReturn);
     expect(greedyGridReturn(policy, 5)).toBeAllClose(bestGridReturn(5), { atol: 1e-12 });
     expect(recentReturn).toBeGreaterThan(bestGridReturn(5) - 0.5);
     policy.dispose();
   });
 });
 
-describe('token-copy-v1, 6 tokens of 8', () => {
-  const environment = new TokenCopy();
-  test.each<[string, object]>([
-    ['reinforce', { baseline: 'moving-average' }],
-    ['a2c', {}],
-    ['ppo', { updateEpochs: 4 }],
-    ['rloo', {}],
-    ['grpo', { updateEpochs: 4 }],
-  ])('%s %j copies every context', async (name, options) => {
-    for (const seed of SEEDS) {
-      const updates = 400;
+const onTokens: [string, object, number][] = [
+  ['reinforce', { learningRate: 1e-3, baseline: 'moving-average' }, 600],
+  ['a2c', { learningRate: 1e-3 }, 600],
+  ['ppo', { learningRate: 1e-3, updateEpochs: 4 }, 300],
+  ['rloo', { learningRate: 1e-3 }, 600],
+  ['grpo', { learningRate: 1e-3, updateEpochs: 4 }, 400],
+];
+
+describe.each(onTokens)('%s %j, %i updates', (name, options, updates) => {
+  test.each(SEEDS)(
+    'token-copy-v1, 6 tokens of 8: every context is copied, seed %i',
+    async (seed) => {
+      const environment = new TokenCopy();
       const batchSize = 64;
       const policy = new DegradationTransformer({ vocabularySize: 8, attentionWindow: 12 }, seed);
-      const given = { learningRate: 1e-3, entropyCoef: 0.01, klControl: { coefficient: 0 }, ...options };
+      const given = { entropyCoef: 0.01, klControl: { coefficient: 0 }, ...options };
       const algorithm = algorithms.get(name).create(policy, given, { updates, batchSize, seed });
       const rewards: number[] = [];
-      const started = performance.now();
       await new Trainer({
         ...{ environment, policy, algorithm, batchSize, updates, seed },
         callbacks: [{ onUpdateEnd: ({ metrics }) => void rewards.push(metrics['reward/mean']) }],
       }).run();
       algorithm.dispose();
-      const last = rewards.slice(-10).reduce((sum, x) => sum + x, 0) / 10;
-      console.log(
-        name,
-        seed,
-        'copy',
-        greedyCopyReturn(policy, environment),
-        last,
-        performance.now() - started,
-        rewards.filter((_, i) => i % 50 === 49).join(' '),
-      );
-      expect(greedyCopyReturn(policy, environment)).toBe(bestCopyReturn(environment));
+      const greedy = greedyCopyReturn(policy, environment);
       policy.dispose();
-    }
-  });
+      const last = rewards.slice(-10).reduce((sum, x) => sum + x, 0) / 10;
+      console.log(`${name}, seed ${seed}: ${greedy} of 6 with the likeliest tokens, ${last} sampled`);
+      expect(greedy).toBe(bestCopyReturn(environment));
+      expect(last).toBeGreaterThan(0.9 * bestCopyReturn(environment));
+    },
+    900_000,
+  );
 });

@@ -1,24 +1,34 @@
 /** Settings of step environments that are published with results, as starting points by flag. */
 import { ConfigError, suggestion } from '@rollcast/core';
 
-/** How rollouts are made, and options by group. */
-export interface StepPreset {
+/** How rollouts are made. */
+interface RolloutShape {
   readonly instances: number;
   readonly stepsPerRollout: number;
+}
+
+/** How rollouts are made, and options by group. */
+export interface StepPreset extends RolloutShape {
+  /** Of algorithms that want other rollouts, by their names. */
+  readonly rollouts?: Readonly<Record<string, Partial<RolloutShape>>>;
   readonly normaliseObservations?: boolean;
   readonly normaliseRewards?: boolean;
   readonly policy?: Readonly<Record<string, unknown>>;
-  /** Options of algorithms, by their names; an algorithm that is not listed keeps its own defaults. */
+  /** Options of the algorithms that it is for, by their names. */
   readonly algorithms: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
 
 /** Shared by every policy-gradient method on steps, where rewards are discounted. */
 const common = { gamma: 0.99 };
 
-/** CleanRL's ppo.py (github.com/vwxyzjn/cleanrl), the same for every environment. */
+/**
+ * CleanRL's ppo.py (github.com/vwxyzjn/cleanrl), the same for every environment, and settings of our own for the algorithms that
+ * it does not have: those take one step a rollout, and learn steadily where a rollout is as long as an episode of CartPole.
+ */
 const cleanrl: StepPreset = {
   instances: 4,
   stepsPerRollout: 128,
+  rollouts: { a2c: { stepsPerRollout: 512 }, reinforce: { stepsPerRollout: 512 } },
   algorithms: {
     ppo: {
       ...common,
@@ -33,8 +43,8 @@ const cleanrl: StepPreset = {
       maxGradNorm: 0.5,
       normaliseReturns: false,
     },
-    a2c: { ...common, learningRate: 7e-4, entropyCoef: 0.01 },
-    reinforce: { ...common, learningRate: 1e-3, baseline: 'value' },
+    a2c: { ...common, learningRate: 3e-3, entropyCoef: 0.01 },
+    reinforce: { ...common, learningRate: 3e-3, baseline: 'value' },
   },
 };
 
@@ -93,11 +103,17 @@ const zoo: Readonly<Record<string, StepPreset>> = {
 export const presetNames = ['cleanrl', 'zoo'] as const;
 export type PresetName = (typeof presetNames)[number];
 
-/** @throws {ConfigError} when the preset has nothing for the environment */
-export function stepPreset(name: PresetName, environment: string): StepPreset {
+/** @throws {ConfigError} when the preset has nothing for the environment or the algorithm */
+export function stepPreset(name: PresetName, environment: string, algorithm: string): StepPreset {
   if (name === 'cleanrl') return cleanrl;
   const found = zoo[environment];
-  if (found) return found;
+  if (found && algorithm in found.algorithms) return found;
+  if (found) {
+    const able = Object.keys(found.algorithms);
+    throw new ConfigError(
+      `--preset zoo has settings for ${able.join(', ')} and none for "${algorithm}", whose defaults are made for token sequences. Use --preset cleanrl.`,
+    );
+  }
   const known = Object.keys(zoo);
   throw new ConfigError(
     `--preset zoo has no settings for "${environment}"; it has them for ${known.join(', ')}.${suggestion(environment, known)} Use --preset cleanrl.`,

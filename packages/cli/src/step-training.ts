@@ -40,13 +40,14 @@ export async function resolveStepRun(
   const { env, algo = 'ppo', init } = flags;
   const { options: algorithmSchema } = algorithmFor(algo, env, entry.kind);
   const settings = parseSettings(flags.set, [algo, 'env', 'policy', 'collect']);
-  const preset = stepPreset(flags.preset ?? 'cleanrl', env);
-  const instances = flags.instances ?? preset.instances;
-  const stepsPerRollout = flags.stepsPerRollout ?? preset.stepsPerRollout;
+  const preset = stepPreset(flags.preset ?? 'cleanrl', env, algo);
+  const usual = { ...preset, ...preset.rollouts?.[algo] };
+  const instances = flags.instances ?? usual.instances;
+  const stepsPerRollout = flags.stepsPerRollout ?? usual.stepsPerRollout;
   const { normaliseObservations = false, normaliseRewards = false } = preset;
   const { minibatchSize, ...ofPreset } = preset.algorithms[algo] ?? {};
   // a rollout of another size is not cut into minibatches of the preset's
-  const sameSize = instances * stepsPerRollout === preset.instances * preset.stepsPerRollout;
+  const sameSize = instances * stepsPerRollout === usual.instances * usual.stepsPerRollout;
   const given = {
     ...ofPreset,
     ...(sameSize && minibatchSize !== undefined && { minibatchSize }),

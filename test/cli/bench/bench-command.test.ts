@@ -272,7 +272,7 @@ test('step and sequence environments in one benchmark; what cannot be is a row',
   expect(code).toBe(0);
   expect(text).toMatch(/bandit-v1 +rloo +skipped +–/);
   expect(text).toMatch(/token-copy-v1 +rloo +1 +0/);
-  expect(text).toMatch(/Note: rloo cannot act on bandit-v1/);
+  expect(text).toMatch(/Note: Skipped on bandit-v1, .*: rloo\./);
   const rows = JSON.parse(readFileSync(join(out, 'results.json'), 'utf8')) as Record<string, unknown>[];
   expect(
     rows.map(({ algorithm, environment, steps, status }) => [algorithm, environment, steps, status]),

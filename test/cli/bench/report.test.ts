@@ -54,7 +54,7 @@ describe('Markdown', () => {
 
   test('says what failed and why, and how far to trust the numbers', () => {
     expect(markdown).toMatch(/\| failed: The loss "policy" is NaN after update 12\. \|/);
-    expect(markdown).toContain('- 19 of 20 runs finished.');
+    expect(markdown).toContain('- 19 of 20 runs finished, each of 1000 steps.');
     expect(markdown).toContain('- 5 seeds allow only 126 distinct resamples');
   });
 
@@ -68,8 +68,13 @@ describe('Markdown', () => {
     const report = await reportOn(skippedOn('acrobot-v1', 'ppo', fakeRuns(3)));
     const text = benchMarkdown(report, 'pictures');
     expect(text).toMatch(/\| acrobot-v1 +\| ppo +\| skipped \| +– \|/);
-    expect(text).toContain('- 9 of 9 runs finished.');
+    expect(text).toContain('- 9 of 9 runs finished, each of 1000 steps.');
     expect(text).not.toContain('Failed runs');
+  });
+
+  test('runs of unlike length are told as a range', async () => {
+    const runs = fakeRuns(3).map((run, i) => ({ ...run, steps: i === 0 ? 960 : 1000 }));
+    expect(benchMarkdown(await reportOn(runs), 'pictures')).toContain('each of 960 to 1000 steps.');
   });
 
   test('without a failure there is no table of failures', () => {

@@ -159,8 +159,17 @@ describe('summary', () => {
     expect(improvements).toEqual(summary(shared).improvements);
     expect(improvements[0].environments).toBe(1);
     expect(summary(fakeRuns(5)).improvements[0].environments).toBe(2);
-    expect(notes.join()).toMatch(/ppo cannot act on acrobot-v1 and was skipped there/);
+    expect(notes.join()).toMatch(/Skipped on acrobot-v1, which takes another kind of algorithm: ppo\./);
     expect(notes.join()).not.toMatch(/failed/);
+  });
+
+  test('algorithms that are skipped on the same environments share a note; a failure elsewhere has its own', () => {
+    const both = skippedOn('acrobot-v1', 'ppo', skippedOn('acrobot-v1', 'reinforce', fakeRuns(3)));
+    const { notes } = summary(both.map((run, i) => (i === 0 ? failedRun(run) : run)));
+    expect(notes.slice(1)).toEqual([
+      expect.stringMatching(/Skipped on acrobot-v1, .*: reinforce, ppo\./),
+      'reinforce: 1 failed run; it is compared by the seeds that finished, which flatters it.',
+    ]);
   });
 
   test('algorithms without an environment in common are not compared', () => {
@@ -193,7 +202,7 @@ describe('summary', () => {
     expect(algorithms.map(({ algorithm }) => algorithm)).toEqual(['reinforce']);
     expect(improvements).toEqual([]);
     expect(tasks.filter(({ mean }) => mean === null)).toHaveLength(2);
-    expect(notes.join()).toMatch(/ppo: no seed finished on every environment/);
+    expect(notes.join()).toMatch(/ppo: 6 failed runs; no seed finished on every environment/);
   });
 
   test('when everything failed there are rows and notes', () => {

@@ -16,14 +16,17 @@ export function notesOn(
   judged: readonly { readonly algorithm: string; readonly seeds: readonly number[] }[],
 ): string[] {
   const algorithms = [...new Set(runs.map(({ algorithm }) => algorithm))];
+  const seedsOf = (name: string): number =>
+    judged.find(({ algorithm }) => algorithm === name)?.seeds.length ?? 0;
   return [
     ...notesOnSeeds(runs),
     ...normalisations.filter(({ observed }) => observed).map(noteOnScores),
-    ...algorithms.flatMap((algorithm) =>
-      notesOnAlgorithm(
-        algorithm,
-        runs.filter((run) => run.algorithm === algorithm),
-        judged.find((one) => one.algorithm === algorithm)?.seeds.length ?? 0,
+    ...notesOnSkipped(runs),
+    ...algorithms.flatMap((name) =>
+      notesOnFailed(
+        name,
+        runs.filter((run) => run.algorithm === name),
+        seedsOf(name),
       ),
     ),
   ];
@@ -49,20 +52,31 @@ function noteOnScores({ environment, random, solved }: Normalisation): string {
   return `No reference returns are known for ${environment}: its scores run from the lowest (${round(random)}) to the highest (${round(solved)}) final return seen here, and cannot be compared with other reports.`;
 }
 
-function notesOnAlgorithm(algorithm: string, runs: readonly BenchRun[], seedsLeft: number): string[] {
-  const skipped = [...new Set(runs.filter(isSkipped).map(({ environment }) => environment))];
+/** One note for all algorithms that cannot act on the same environments. */
+function notesOnSkipped(runs: readonly BenchRun[]): string[] {
+  const skipped = new Map<string, Set<string>>(); // environments, joined → algorithms
+  for (const algorithm of new Set(runs.filter(isSkipped).map((run) => run.algorithm))) {
+    const there = runs.filter((run) => run.algorithm === algorithm && isSkipped(run));
+    const environments = [...new Set(there.map(({ environment }) => environment))].join(', ');
+    skipped.set(environments, (skipped.get(environments) ?? new Set()).add(algorithm));
+  }
+  return [...skipped].map(
+    ([environments, algorithms]) =>
+      `Skipped on ${environments}, which takes another kind of algorithm: ${[...algorithms].join(', ')}. Statistics over all environments leave out what was skipped somewhere; the table by environment and the probability of improvement have it.`,
+  );
+}
+
+/** @param runs - of this algorithm */
+function notesOnFailed(algorithm: string, runs: readonly BenchRun[], seedsLeft: number): string[] {
   const failed = runs.filter(isFailed).length;
+  if (failed === 0) return [];
   const seeds = new Set(runs.map(({ seed }) => seed)).size;
-  const notes: string[] = [];
-  if (skipped.length > 0)
-    notes.push(
-      `${algorithm} cannot act on ${skipped.join(', ')} and was skipped there, so statistics over all environments leave it out; the table by environment and the probability of improvement have it.`,
-    );
-  else if (failed > 0)
-    notes.push(
-      seedsLeft === 0
-        ? `${algorithm}: no seed finished on every environment, so there are no statistics over environments.`
-        : `${algorithm}: ${failed} failed ${failed === 1 ? 'run' : 'runs'}; statistics over environments use the ${seedsLeft} of ${seeds} seeds that finished everywhere, which flatters it.`,
-    );
-  return notes;
+  const count = `${algorithm}: ${failed} failed ${failed === 1 ? 'run' : 'runs'}`;
+  if (runs.some(isSkipped))
+    return [`${count}; it is compared by the seeds that finished, which flatters it.`];
+  return [
+    seedsLeft === 0
+      ? `${count}; no seed finished on every environment, so there are no statistics over environments.`
+      : `${count}; statistics over environments use the ${seedsLeft} of ${seeds} seeds that finished everywhere, which flatters it.`,
+  ];
 }

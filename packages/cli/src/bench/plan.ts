@@ -51,7 +51,9 @@ export function planBench(flags: PlanFlags): BenchPlan {
   const algorithms = algos.map((name) => ({ name, kinds: registry.get(name).kinds }));
   const environments = envs.map(benchEnvironment);
   refuseUseless(algorithms, environments);
-  for (const { name, kind } of environments) if (kind === 'step') stepPreset(flags.preset, name);
+  for (const { name, kind } of environments.filter((environment) => environment.kind === 'step'))
+    for (const algorithm of algorithms)
+      if (algorithm.kinds.includes(kind)) stepPreset(flags.preset, name, algorithm.name);
   checkSettings(flags, algorithms, environments);
   if (!Number.isSafeInteger(seed + seeds - 1))
     throw new ConfigError(`--seed ${seed} is too large for ${seeds} seeds.`);

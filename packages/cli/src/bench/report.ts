@@ -35,10 +35,10 @@ function title(runs: readonly BenchRun[]): string {
 
 /** What the numbers rest on, and then what to beware of. */
 function sentences({ runs, summary: { algorithms, notes }, machine }: BenchReport): string[] {
-  const finished = runs.filter(isFinished).length;
+  const finished = runs.filter(isFinished);
   const planned = runs.filter((run) => !isSkipped(run)).length;
   return [
-    `${finished} of ${planned} runs finished. The final return of a run is the mean of its last 100 training episodes; a score is that return between the returns of a policy at random (0) and of a solved task (1).`,
+    `${finished.length} of ${planned} runs finished${stepsOf(finished)}. The final return of a run is the mean of its last 100 training episodes; a score is that return between the returns of a policy at random (0) and of a solved task (1).`,
     ...(algorithms.length > 0
       ? [
           'Intervals are 95 % percentile intervals of a stratified bootstrap over seeds (Agarwal et al. 2021): they say what other seeds would give on the same environments.',
@@ -47,6 +47,14 @@ function sentences({ runs, summary: { algorithms, notes }, machine }: BenchRepor
     ...notes,
     ...(machine === undefined ? [] : [`Written by ${machine}.`]),
   ];
+}
+
+/** `, each of 499712 steps`, or a range where rollouts are of different sizes. */
+function stepsOf(finished: readonly BenchRun[]): string {
+  if (finished.length === 0) return '';
+  const steps = finished.map((run) => run.steps);
+  const [least, most] = [Math.min(...steps), Math.max(...steps)];
+  return least === most ? `, each of ${least} steps` : `, each of ${least} to ${most} steps`;
 }
 
 /**

@@ -7,7 +7,7 @@ import { stepPreset } from '../../step-presets.js';
 import type { Prepared, SpeedTask } from './measure.js';
 
 const GROUP = 'Policy of 2 × 64, CartPole';
-const preset = stepPreset('cleanrl', 'cart-pole-v1');
+const preset = stepPreset('cleanrl', 'cart-pole-v1', 'ppo');
 const ROLLOUT = preset.instances * preset.stepsPerRollout;
 
 export const policyTasks: readonly SpeedTask[] = [

@@ -157,7 +157,21 @@ async function resume(flags: TrainFlags, command: Command): Promise<void> {
   const { run: found } = openRun(flags.out);
   const run = RunDirectory.create(flags.out, { kind: 'train', config: found.config, mode: 'resume' });
   const kind = subjectOf(run) as EnvironmentKind; // a pre-training run was refused by `create`
-  const changed = changedByFlags(flags, command, RESUMABLE[kind]);
+  await continueRun(run, changedByFlags(flags, command, RESUMABLE[kind]), backend);
+}
+
+/**
+ * Goes on from the last checkpoint of a training run.
+ *
+ * @param changed - what its configuration is to say instead
+ * @param backend - the sentence that says who computes
+ */
+export async function continueRun(
+  run: RunDirectory,
+  changed: Readonly<Record<string, number>>,
+  backend: string,
+): Promise<void> {
+  const kind = subjectOf(run) as EnvironmentKind;
   const { environment } = run.config as { environment: string };
   switch (kind) {
     case 'forecast': {

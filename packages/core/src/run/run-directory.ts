@@ -15,6 +15,7 @@ import { EventFileWriter } from './tfevents.js';
 import { rollcastVersion } from './version.js';
 
 const CONFIG = 'config.json';
+const FOLDER_OF_UPDATE = /^update-\d{6,}$/;
 const EVENTS = 'events.out.tfevents.';
 
 export type RunKind = 'pretrain' | 'train';
@@ -113,6 +114,11 @@ export class RunDirectory {
 
   get plotFolder(): string {
     return join(this.path, 'plots');
+  }
+
+  /** Updates in which an invariant broke, each with what is needed to repeat it. */
+  get dumpFolder(): string {
+    return join(this.path, 'dumps');
   }
 
   get reportFile(): string {
@@ -232,4 +238,5 @@ function removeRun(path: string): void {
   removeMatching(path, /^(metrics\.jsonl|log\.jsonl|report\.html|result\.json|events\.out\.tfevents\..*)$/);
   removeMatching(join(path, 'checkpoints'), /^(\.?update-\d{6,}.*|\.?best\.json.*)$/);
   removeMatching(join(path, 'plots'), /\.(svg|png)$/);
+  removeMatching(join(path, 'dumps'), FOLDER_OF_UPDATE);
 }

@@ -12,6 +12,7 @@ import {
   decodeRollout,
   encodeRollout,
   writeFileAtomically,
+  zodProblems,
   type Rollout,
   type RunDirectory,
 } from '@rollcast/core';
@@ -96,10 +97,7 @@ export function readDump(folder: string): Dump | undefined {
     throw new CheckpointError(`${path} cannot be read: ${(error as Error).message}.`);
   }
   const parsed = violationFile.safeParse(value);
-  if (!parsed.success)
-    throw new CheckpointError(
-      `${path} is damaged: ${parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ')}.`,
-    );
+  if (!parsed.success) throw new CheckpointError(`${path} is damaged: ${zodProblems(parsed.error)}.`);
   const present = ROLLOUT.filter((name) => existsSync(join(folder, name)));
   if (present.length === 0) return { violation: parsed.data };
   const files = Object.fromEntries(present.map((name) => [name, readFileSync(join(folder, name))]));

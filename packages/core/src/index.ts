@@ -23,7 +23,7 @@ export {
 export type { ConfigIssue } from './errors.js';
 export { InvariantError } from './invariants.js';
 export type { Invariant } from './invariants.js';
-export { nearestName, resolveOptions, suggestion } from './options.js';
+export { nearestName, resolveOptions, suggestion, zodProblems } from './options.js';
 export type {
   Decisions,
   GenerateOptions,

@@ -6,8 +6,8 @@ import { CheckpointError, EnvironmentError, NumericalError, RunDirectory } from 
 import type { Command } from 'commander';
 
 import { brokenName, readDump } from '../dump.js';
-import { addBackendFlags, startBackend, type BackendFlags } from './shared.js';
-import { continueRun } from './train.js';
+import { addBackendFlags, type BackendFlags } from './shared.js';
+import { resume, type TrainFlags } from './train.js';
 
 /** Exit code of a replay in which the update fails again. */
 const EXIT_FAILS_AGAIN = 1;
@@ -21,7 +21,7 @@ export function addReplay(program: Command): void {
 }
 
 /** The update is made in a copy: the dump stays as it is. */
-async function replay(folder: string, flags: BackendFlags): Promise<void> {
+async function replay(folder: string, flags: BackendFlags, command: Command): Promise<void> {
   RunDirectory.open(folder);
   const dump = readDump(folder);
   if (!dump)
@@ -29,12 +29,12 @@ async function replay(folder: string, flags: BackendFlags): Promise<void> {
       `${folder} is not a dump: it has no violation.json. Dumps lie in the folder dumps of a run.`,
     );
   const { update, broken, message, backend } = dump.violation;
-  const here = await startBackend(flags);
   console.log(`recorded in update ${update} (${backend}), ${broken}: ${message}`);
   const copy = mkdtempSync(join(tmpdir(), 'rollcast-replay-'));
   try {
     cpSync(folder, copy, { recursive: true });
-    await continueRun(RunDirectory.open(copy), {}, here);
+    // a dump is a run, whose resumption is this one update; nothing but the backend can be given anew
+    await resume({ ...flags, out: copy, resume: true } as TrainFlags, command);
     console.log('It does not fail again.');
   } catch (error) {
     if (!(error instanceof NumericalError || error instanceof EnvironmentError)) throw error;

@@ -37,7 +37,7 @@ import {
   type RunFlags,
 } from './shared.js';
 
-type TrainFlags = ForecastRunFlags & SequenceRunFlags & StepRunFlags & RunFlags & BackendFlags;
+export type TrainFlags = ForecastRunFlags & SequenceRunFlags & StepRunFlags & RunFlags & BackendFlags;
 
 /** Flags that do not mean something on every kind of environment, and where they do. */
 const WHERE: Readonly<Record<string, readonly EnvironmentKind[]>> = {
@@ -152,26 +152,12 @@ async function start(flags: TrainFlags, command: Command): Promise<void> {
 }
 
 /** Goes on with what the folder says; only what `RESUMABLE` names may be changed. */
-async function resume(flags: TrainFlags, command: Command): Promise<void> {
+export async function resume(flags: TrainFlags, command: Command): Promise<void> {
   const backend = await startBackend(flags);
   const { run: found } = openRun(flags.out);
   const run = RunDirectory.create(flags.out, { kind: 'train', config: found.config, mode: 'resume' });
   const kind = subjectOf(run) as EnvironmentKind; // a pre-training run was refused by `create`
-  await continueRun(run, changedByFlags(flags, command, RESUMABLE[kind]), backend);
-}
-
-/**
- * Goes on from the last checkpoint of a training run.
- *
- * @param changed - what its configuration is to say instead
- * @param backend - the sentence that says who computes
- */
-export async function continueRun(
-  run: RunDirectory,
-  changed: Readonly<Record<string, number>>,
-  backend: string,
-): Promise<void> {
-  const kind = subjectOf(run) as EnvironmentKind;
+  const changed = changedByFlags(flags, command, RESUMABLE[kind]);
   const { environment } = run.config as { environment: string };
   switch (kind) {
     case 'forecast': {

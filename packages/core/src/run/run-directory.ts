@@ -10,7 +10,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSyn
 import { join } from 'node:path';
 
 import { CheckpointError, ConfigError, NumericalError } from '../errors.js';
-import { fileError, writeFileAtomically } from './atomic.js';
+import { fileError, readFile, writeFileAtomically } from './atomic.js';
 import { EventFileWriter } from './tfevents.js';
 import { rollcastVersion } from './version.js';
 
@@ -165,7 +165,7 @@ export class RunDirectory {
    */
   readMetrics(): MetricsRecord[] {
     if (!existsSync(this.metricsFile)) return [];
-    const lines = readFileSync(this.metricsFile, 'utf8').split('\n').slice(0, -1);
+    const lines = readFile(this.metricsFile).toString('utf8').split('\n').slice(0, -1);
     return lines.map((line, index) => {
       let record: unknown;
       try {

@@ -4,6 +4,7 @@ import {
   type Algorithm,
   type Callback,
   type DegradationTransformer,
+  type Rollout,
   type SequenceEnvironment,
   type TrainResult,
 } from '@rollcast/core';
@@ -27,6 +28,8 @@ export interface RLHFLearnerOptions {
   callbacks?: readonly Callback[];
   /** Updates finished before, when a run goes on. @defaultValue 0 */
   startUpdate?: number;
+  /** Used for the first update instead of collecting one, to repeat an update. */
+  rollout?: Rollout;
   /** The frozen reference; a copy of the policy as it is now when left out. The learner disposes only its own copy. */
   referencePolicy?: DegradationTransformer;
 }
@@ -45,6 +48,7 @@ export class RLHFLearner {
   /** @throws {RegistryError | ConfigError} when the algorithm is unknown or its options are wrong */
   constructor(options: RLHFLearnerOptions) {
     const { policy, environment, updates = 200, batchSize = 64, seed = 0, callbacks, startUpdate } = options;
+    const { rollout } = options;
     const entry = builtInAlgorithms().get(options.algorithm ?? 'reinforce');
     this.algorithm = entry.create(policy, options.algorithmOptions ?? {}, { updates, batchSize, seed });
     this.ownsReference = options.referencePolicy === undefined;
@@ -64,7 +68,7 @@ export class RLHFLearner {
       throw error;
     }
     const { collector, algorithm } = this;
-    this.trainer = new Trainer({ collector, algorithm, updates, callbacks, startUpdate });
+    this.trainer = new Trainer({ collector, algorithm, updates, callbacks, startUpdate, rollout });
   }
 
   /** Rollout, evaluation, backpropagation, `updates` times. */

@@ -155,6 +155,8 @@ export function parseRecipe(value: unknown): DataRecipe {
   try {
     return resolveOptions(dataRecipe, value, 'data');
   } catch (error) {
-    throw new DataError(`The run's data recipe cannot be read: ${(error as Error).message}`);
+    throw new DataError(
+      `The run's data recipe cannot be read: ${(error as Error).message.replaceAll('\n', '; ')}`,
+    );
   }
 }

@@ -7,6 +7,7 @@ import { addEvaluate } from './commands/evaluate.js';
 import { addList } from './commands/list.js';
 import { addPretrain } from './commands/pretrain.js';
 import { addQuickstart } from './commands/quickstart.js';
+import { addReplay } from './commands/replay.js';
 import { addTrain } from './commands/train.js';
 
 /** The request cannot be carried out as it was made: a wrong flag, wrong data, a folder that is taken. */
@@ -24,6 +25,7 @@ export function buildProgram(): Command {
   addPretrain(program);
   addTrain(program);
   addEvaluate(program);
+  addReplay(program);
   addBench(program);
   addList(program);
   addDoctor(program);

@@ -10,6 +10,7 @@ import {
   degradationTransformerOptions,
   encodeSafetensors,
   tokeniserOptions,
+  zodProblems,
   type Algorithm,
   type AlgorithmState,
   type Checkpoint,
@@ -120,7 +121,7 @@ function algorithmFiles({ arrays, values }: AlgorithmState): Files {
 export function readModel(checkpoint: Checkpoint): LoadedModel {
   const parsed = modelFile.safeParse(readJson(checkpoint, MODEL));
   if (!parsed.success) {
-    throw new CheckpointError(`${checkpoint.path}/${MODEL} cannot be used: ${z.prettifyError(parsed.error)}`);
+    throw new CheckpointError(`${checkpoint.path}/${MODEL} cannot be used: ${zodProblems(parsed.error)}`);
   }
   const description = parsed.data;
   if (description.model.vocabularySize !== description.tokeniser.vocabularySize) {

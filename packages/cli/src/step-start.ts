@@ -4,6 +4,7 @@ import {
   ConfigError,
   mlpPolicyOptions,
   resolveOptions,
+  zodProblems,
   type Checkpoint,
   type Environment,
   type MlpPolicy,
@@ -105,7 +106,7 @@ function savedMoments(checkpoint: Checkpoint, { normaliseRewards }: StepRunConfi
   } catch (error) {
     if (!(error instanceof z.ZodError)) throw error;
     throw new CheckpointError(
-      `${checkpoint.path}/collector.json has no statistics of observations: ${z.prettifyError(error)}`,
+      `${checkpoint.path}/collector.json has no statistics of observations: ${zodProblems(error)}`,
     );
   }
 }

@@ -6,6 +6,7 @@ import {
   type Checkpoint,
   type Logger,
   type Metrics,
+  type Rollout,
   type RunDirectory,
   type SequenceCollector,
   type StepCollector,
@@ -14,6 +15,7 @@ import {
 import { z } from 'zod';
 
 import { withLogger } from './commands/shared.js';
+import { readDump, writeDump, type Dump } from './dump.js';
 import { listenForInterrupt } from './interrupt.js';
 import { progress } from './progress.js';
 import { writeResult } from './training-result.js';
@@ -44,8 +46,12 @@ export type TrainingCollector = StepCollector | SequenceCollector;
 export interface TrainingContext {
   readonly run: RunDirectory;
   readonly logger: Logger;
+  /** The sentence that says who computes. */
+  readonly backend: string;
   /** Where a resumed run goes on. */
   readonly checkpoint?: Checkpoint;
+  /** Where the run is a dump: the update that is to be repeated. */
+  readonly dump?: Dump;
 }
 
 /**
@@ -64,7 +70,7 @@ export async function openTraining(
     logger.info(backend);
     const checkpoint = resume ? new CheckpointStore(run.checkpointFolder).load('latest') : undefined;
     if (checkpoint) run.rewindMetrics(checkpoint.update); // before anything reads what is to be forgotten
-    await work({ run, logger, checkpoint });
+    await work({ run, logger, backend, checkpoint, dump: resume ? readDump(run.path) : undefined });
   });
 }
 
@@ -73,6 +79,8 @@ export interface LoopParts {
   updates: number;
   startUpdate: number;
   callbacks: readonly Callback[];
+  /** To be used instead of collecting one. */
+  rollout?: Rollout;
 }
 
 /** A training that can be run and stopped: a `Trainer`, with what it collects by. */
@@ -101,9 +109,13 @@ export interface TrainingLoop {
 
 /** Turns the loop to its end or to Ctrl-C, and leaves metrics, checkpoints and `result.json` behind. */
 export async function trainInRun(
-  { run, logger, checkpoint }: TrainingContext,
+  { run, logger, backend, checkpoint, dump }: TrainingContext,
   loop: TrainingLoop,
 ): Promise<TrainResult> {
+  if (dump) {
+    const startUpdate = dump.violation.update - 1;
+    return loop.start({ updates: startUpdate + 1, startUpdate, callbacks: [], rollout: dump.rollout }).run();
+  }
   const { updates, checkpointEvery, curveLabel } = loop;
   const { label, unit, unitsPerUpdate } = loop.progress;
   const store = new CheckpointStore(run.checkpointFolder);
@@ -113,6 +125,12 @@ export async function trainInRun(
     onUpdateEnd({ update, metrics }) {
       bar.tick(update * unitsPerUpdate, loop.info(metrics));
       if (update % checkpointEvery === 0) save(update);
+    },
+    onViolation(violation) {
+      const folder = writeDump(run, { ...violation, backend }, loop.files());
+      logger.error(
+        `update ${violation.update + 1} broke; the state before it is in ${folder}. Repeat it with: rollcast replay ${folder}`,
+      );
     },
     onTrainingEnd({ update }) {
       if (store.list().at(-1) !== update) save(update);

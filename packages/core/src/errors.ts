@@ -1,6 +1,25 @@
-/** Base of every error that Rollcast raises on purpose: the message alone is enough to act on. */
+/** Longest line of a message; what quotes an endless name or cell is shortened in its middle. */
+const MAX_LINE = 1000;
+
+/** Control characters would move a terminal's cursor or break a line; they are shown as `\\x1b`. */
+function printable(line: string): string {
+  // eslint-disable-next-line no-control-regex
+  const shown = line.replace(/[\0-\x1f\x7f-\x9f\u2028\u2029]/g, (character) =>
+    character === '\n' ? '\\n' : `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
+  return shown.length <= MAX_LINE ? shown : `${shown.slice(0, 700)} … ${shown.slice(-290)}`;
+}
+
+/**
+ * Base of every error that Rollcast raises on purpose: the message alone is enough to act on. It is one line, whatever it quotes;
+ * only a `ConfigError` has one for each problem.
+ */
 export class RollcastError extends Error {
   override name = 'RollcastError';
+
+  constructor(message: string, lines: 'one' | 'several' = 'one') {
+    super(lines === 'one' ? printable(message) : message.split('\n').map(printable).join('\n'));
+  }
 }
 
 /** One thing that is wrong with a configuration. */
@@ -18,7 +37,7 @@ export class ConfigError extends RollcastError {
     message: string,
     readonly issues: ConfigIssue[] = [{ path: '', message }],
   ) {
-    super(message);
+    super(message, issues.length > 1 ? 'several' : 'one');
   }
 }
 

@@ -21,7 +21,9 @@ export {
   ShapeError,
 } from './errors.js';
 export type { ConfigIssue } from './errors.js';
-export { nearestName, resolveOptions, suggestion } from './options.js';
+export { InvariantError } from './invariants.js';
+export type { Invariant } from './invariants.js';
+export { nearestName, resolveOptions, suggestion, zodProblems } from './options.js';
 export type {
   Decisions,
   GenerateOptions,
@@ -145,6 +147,7 @@ export type { StepCollectorOptions } from './rollout/collect-steps.js';
 export type { Collected, RolloutCollector } from './rollout/collector.js';
 export { EpisodeStatistics } from './rollout/episode-statistics.js';
 export type { EpisodeStatisticsState } from './rollout/episode-statistics.js';
+export { decodeRollout, encodeRollout } from './rollout/rollout-files.js';
 export { scoredRows } from './rollout/rollout.js';
 export type { ObservationInputs, ReferenceScores, Rollout, SequenceInputs } from './rollout/rollout.js';
 export { writeFileAtomically, writeFolderAtomically } from './run/atomic.js';

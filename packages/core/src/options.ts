@@ -23,6 +23,11 @@ export function suggestion(name: string, known: Iterable<string>): string {
   return near === undefined ? '' : ` Did you mean "${near}"?`;
 }
 
+/** What a schema found wrong, in one line. */
+export function zodProblems({ issues }: z.ZodError): string {
+  return issues.map(({ path, message }) => [path.join('.'), message].filter(Boolean).join(': ')).join('; ');
+}
+
 /** The keys that an object schema accepts at a path, looking through defaults and wrappers. */
 function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
   let current: unknown = schema;

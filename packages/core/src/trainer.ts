@@ -1,11 +1,12 @@
-import type { Algorithm, UpdateStats } from './algorithm.js';
+import type { Algorithm } from './algorithm.js';
 import type { Callback, Metrics, Progress } from './callbacks/callback.js';
 import type { SequenceEnvironment } from './environment.js';
-import { NumericalError } from './errors.js';
+import { EnvironmentError, NumericalError } from './errors.js';
 import type { SequencePolicy } from './policy.js';
 import { SequenceCollector } from './rollout/collect-sequences.js';
-import type { RolloutCollector } from './rollout/collector.js';
+import type { Collected, RolloutCollector } from './rollout/collector.js';
 import type { Rollout } from './rollout/rollout.js';
+import { RunGuard } from './run-guard.js';
 import { refuseSharedWeights } from './rollout/shared-weights.js';
 
 /** What every run needs. */
@@ -16,6 +17,10 @@ interface LoopOptions {
   callbacks?: readonly Callback[];
   /** Updates finished before: where a resumed run goes on. @defaultValue 0 */
   startUpdate?: number;
+  /** Watch the invariants of training and stop at the first that breaks; see `invariants.ts`. @defaultValue true */
+  invariants?: boolean;
+  /** Used for the first update instead of collecting one, to repeat an update. */
+  rollout?: Rollout;
 }
 
 /** A run on a sequence environment, for which the trainer makes the collector. */
@@ -42,16 +47,12 @@ export interface TrainResult {
   readonly lastMetrics: Metrics;
 }
 
-/** Largest KL to the reference, in nats a token or step, that rounding may show before the first update. */
-const KL_AT_START = 1e-5;
-/** Largest |ρ − 1| that rounding may show on the first minibatch. */
-const RATIO_TOLERANCE = 1e-3;
-
 /**
  * Turns the loop: collect, update, tell the callbacks. It owns nothing that it is given.
  *
- * At every run it checks what must hold if sampling and scoring are one function: the ratio on the first minibatch is 1,
- * and the KL to the reference before the first update is 0.
+ * In every run it watches what must hold (see `invariants.ts`): sampler and scorer are one function, the reference is a copy that
+ * stays as it is, numbers are finite, no tensor is left behind. When something breaks, the update is undone, callbacks hear of it
+ * and the run ends.
  */
 export class Trainer {
   private stopRequested = false;
@@ -87,52 +88,71 @@ export class Trainer {
     let metrics: Metrics = {};
     const progress = (): Progress => ({ update, totalUpdates: updates });
     for (const callback of callbacks) await callback.onTrainingStart?.(progress());
-    while (update < updates && !this.stopRequested) {
-      const started = performance.now();
-      const { rollout, metrics: collectedMetrics, batch, episodes } = collector.collect(update);
-      if (update === 0) checkReference(rollout);
-      for (const callback of callbacks)
-        await callback.onRolloutEnd?.({ ...progress(), rollout, batch, episodes });
-      const collected = performance.now();
-      const stats = algorithm.update(rollout);
-      checkRatio(stats, update);
-      update += 1;
-      metrics = {
-        ...collectedMetrics,
-        ...Object.fromEntries(
-          Object.entries(stats).map(([name, value]) => [`${algorithm.name}/${name}`, value]),
-        ),
-        'time/rolloutSeconds': (collected - started) / 1000,
-        'time/updateSeconds': (performance.now() - collected) / 1000,
-      };
-      for (const callback of callbacks) {
-        if ((await callback.onUpdateEnd?.({ ...progress(), metrics, stats })) === 'stop')
-          this.stopRequested = true;
+    const guard = (this.options.invariants ?? true) ? new RunGuard(collector, algorithm) : undefined;
+    try {
+      let given = this.options.rollout;
+      while (update < updates && !this.stopRequested) {
+        const started = performance.now();
+        const watched = <R>(work: () => R, rollout?: Rollout): Promise<R> =>
+          this.watched(work, guard, { ...progress(), rollout });
+        const { rollout, ...collection } = await watched((): Collected => {
+          guard?.begin();
+          return given ? { rollout: given, metrics: {} } : collector.collect(update);
+        });
+        given = undefined;
+        await watched(() => guard?.checkRollout(rollout, update), rollout);
+        const { batch, episodes } = collection;
+        for (const callback of callbacks)
+          await callback.onRolloutEnd?.({ ...progress(), rollout, batch, episodes });
+        const collected = performance.now();
+        const stats = await watched(() => {
+          const reported = algorithm.update(rollout);
+          guard?.checkUpdate(reported, update);
+          return reported;
+        }, rollout);
+        update += 1;
+        metrics = {
+          ...collection.metrics,
+          ...Object.fromEntries(
+            Object.entries(stats).map(([name, value]) => [`${algorithm.name}/${name}`, value]),
+          ),
+          'time/rolloutSeconds': (collected - started) / 1000,
+          'time/updateSeconds': (performance.now() - collected) / 1000,
+        };
+        for (const callback of callbacks) {
+          if ((await callback.onUpdateEnd?.({ ...progress(), metrics, stats })) === 'stop')
+            this.stopRequested = true;
+        }
+        // lets signals and timers in: an update is one long synchronous piece of work
+        await new Promise((resolve) => setImmediate(resolve));
       }
-      // lets signals and timers in: an update is one long synchronous piece of work
-      await new Promise((resolve) => setImmediate(resolve));
+    } finally {
+      guard?.dispose();
     }
     const reason = update < updates ? 'stopped' : 'finished';
     for (const callback of callbacks) await callback.onTrainingEnd?.({ ...progress(), reason });
     return { updates: update, reason, lastMetrics: metrics };
   }
-}
 
-function checkReference({ reference }: Rollout): void {
-  if (!reference) return;
-  const largest = reference.exactKl.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
-  if (!(largest <= KL_AT_START)) {
-    throw new NumericalError(
-      `Before the first update the KL to the reference must be 0; it is ${largest} nats at some step. The reference is not a copy of the policy, or the two do not see the same: temperature, mask, positions and window of tokens, statistics of observations.`,
-    );
-  }
-}
-
-function checkRatio(stats: UpdateStats, update: number): void {
-  const deviation = stats['firstRatioDeviation'];
-  if (deviation !== undefined && !(deviation <= RATIO_TOLERANCE)) {
-    throw new NumericalError(
-      `Update ${update + 1}: the ratio on the first minibatch must be 1; it is off by ${deviation}. Sampler and scorer are different functions: compare their temperature, dropout, mask, positions and context.`,
-    );
+  /** Does a part of an update; when something breaks there, the update is undone before callbacks are told. */
+  private async watched<R>(
+    work: () => R,
+    guard: RunGuard | undefined,
+    event: Progress & { rollout?: Rollout },
+  ): Promise<R> {
+    try {
+      return work();
+    } catch (error) {
+      if (guard && (error instanceof NumericalError || error instanceof EnvironmentError)) {
+        try {
+          guard.undo();
+        } catch {
+          throw error; // what cannot be undone, because a worker is gone for example, is not handed on either
+        }
+        for (const callback of this.options.callbacks ?? [])
+          await callback.onViolation?.({ ...event, error });
+      }
+      throw error;
+    }
   }
 }

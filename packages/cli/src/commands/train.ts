@@ -37,7 +37,7 @@ import {
   type RunFlags,
 } from './shared.js';
 
-type TrainFlags = ForecastRunFlags & SequenceRunFlags & StepRunFlags & RunFlags & BackendFlags;
+export type TrainFlags = ForecastRunFlags & SequenceRunFlags & StepRunFlags & RunFlags & BackendFlags;
 
 /** Flags that do not mean something on every kind of environment, and where they do. */
 const WHERE: Readonly<Record<string, readonly EnvironmentKind[]>> = {
@@ -152,7 +152,7 @@ async function start(flags: TrainFlags, command: Command): Promise<void> {
 }
 
 /** Goes on with what the folder says; only what `RESUMABLE` names may be changed. */
-async function resume(flags: TrainFlags, command: Command): Promise<void> {
+export async function resume(flags: TrainFlags, command: Command): Promise<void> {
   const backend = await startBackend(flags);
   const { run: found } = openRun(flags.out);
   const run = RunDirectory.create(flags.out, { kind: 'train', config: found.config, mode: 'resume' });

@@ -35,5 +35,10 @@ export interface Callback {
   onUpdateEnd?(
     event: Progress & { metrics: Metrics; stats: UpdateStats },
   ): void | 'stop' | Promise<void | 'stop'>;
+  /**
+   * An invariant broke, or the environment its contract, in the update that was to follow; the run ends with `error`. Policy,
+   * algorithm and collector are again what they were before that update. The rollout is absent when collection failed.
+   */
+  onViolation?(event: Progress & { error: Error; rollout?: Rollout }): void | Promise<void>;
   onTrainingEnd?(event: Progress & { reason: 'finished' | 'stopped' }): void | Promise<void>;
 }

@@ -1,4 +1,5 @@
-import { NumericalError, ShapeError } from '../errors.js';
+import { ShapeError } from '../errors.js';
+import { InvariantError, printable } from '../invariants.js';
 import { compile, tf, type CompiledFunction } from '../tf.js';
 import type { Adam, AdamScalars } from './adam.js';
 import type { ParameterStore } from './parameters.js';
@@ -101,7 +102,7 @@ export class GradientSteps {
    * One step.
    *
    * @returns the statistics, `loss` and `gradNorm` (before clipping) among them, and whether the step was taken
-   * @throws {NumericalError} when the loss, a statistic or the gradient is not finite; the parameters are untouched then
+   * @throws {InvariantError} when the loss, a statistic or the gradient is not finite; the parameters are untouched then
    * @throws {ShapeError} when the mask leaves nothing
    */
   step(inputs: StepInputs): { stats: Record<string, number>; taken: boolean } {
@@ -112,8 +113,10 @@ export class GradientSteps {
     try {
       for (const [key, number] of Object.entries(stats)) {
         if (!Number.isFinite(number)) {
-          throw new NumericalError(
+          throw new InvariantError(
+            'finite-update',
             `${this.options.name}: ${key} became ${number}. Lower the learning rate or look for extreme rewards; the parameters are those from before this step.`,
+            printable(stats),
           );
         }
       }

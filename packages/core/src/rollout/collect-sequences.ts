@@ -62,6 +62,14 @@ export class SequenceCollector implements RolloutCollector {
     if (options.referencePolicy) this.reference = new ReferenceScorer(options.referencePolicy);
   }
 
+  get policy(): SequencePolicy {
+    return this.options.policy;
+  }
+
+  get referencePolicy(): SequencePolicy | undefined {
+    return this.options.referencePolicy;
+  }
+
   /** Tokens generated so far, greedy ones not counted. */
   get stepsDone(): number {
     return this.statistics.stepsDone;

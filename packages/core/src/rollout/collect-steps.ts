@@ -46,6 +46,14 @@ export class StepCollector implements RolloutCollector {
     if (referencePolicy) this.reference = new StepReferenceScorer(policy, referencePolicy);
   }
 
+  get policy(): StepPolicy {
+    return this.options.policy;
+  }
+
+  get referencePolicy(): Policy | undefined {
+    return this.options.referencePolicy;
+  }
+
   /** Environment steps so far, of all instances together. */
   get stepsDone(): number {
     return this.statistics.stepsDone;
@@ -123,9 +131,10 @@ export class StepCollector implements RolloutCollector {
     };
   }
 
-  /** Everything that the next rollout depends on besides the policy, as plain JSON. */
+  /** Everything that the next rollout depends on besides the policy, as plain JSON. Starts the episodes if need be. */
   state(): unknown {
-    const { environment } = this.options;
+    const { environment, seed } = this.options;
+    this.observations ??= environment.reset(seed);
     return {
       environment: environment.state(),
       ...this.statistics.state(),

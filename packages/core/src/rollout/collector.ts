@@ -1,4 +1,5 @@
 import type { SequenceBatch } from '../environment.js';
+import type { Policy } from '../policy.js';
 import type { FinishedEpisode } from '../vector/vector-environment.js';
 import type { Rollout } from './rollout.js';
 
@@ -15,8 +16,15 @@ export interface Collected {
 
 /** Makes rollouts, one an update. */
 export interface RolloutCollector {
+  /** Who acts. */
+  readonly policy: Policy;
+  /** Frozen copy that the KL is measured against, if there is one. */
+  readonly referencePolicy?: Policy;
   /** @param update - which update this is for */
   collect(update: number): Collected;
+  /** Everything that the next rollout depends on besides the policy, as plain JSON. */
+  state(): unknown;
+  restore(state: unknown): void;
   /** Frees what it has compiled, and nothing that it was given. */
   dispose(): void;
 }

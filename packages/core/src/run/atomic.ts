@@ -8,6 +8,7 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  readFileSync,
   readdirSync,
   renameSync,
   rmSync,
@@ -40,6 +41,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EPERM: 'permission denied',
   ENOENT: 'no such file or folder',
   ENOTDIR: 'a part of the path is a file, not a folder',
+  EISDIR: 'it is a folder, not a file',
 };
 
 /** Turns an error of the file system into one sentence: what could not be done, to which file, and why. */
@@ -48,6 +50,15 @@ export function fileError(doing: string, path: string, error: unknown): Checkpoi
   const { code, message } = error as NodeJS.ErrnoException;
   const reason = code === undefined ? message : `${REASONS[code] ?? message} (${code})`;
   return new CheckpointError(`Cannot ${doing} ${path}: ${reason}.`);
+}
+
+/** What a file holds. @throws {CheckpointError} naming the file and the reason when it cannot be read */
+export function readFile(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw fileError('read', path, error);
+  }
 }
 
 function writeAndFlush(path: string, content: Uint8Array | string): void {

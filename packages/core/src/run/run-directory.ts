@@ -10,11 +10,12 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSyn
 import { join } from 'node:path';
 
 import { CheckpointError, ConfigError, NumericalError } from '../errors.js';
-import { fileError, writeFileAtomically } from './atomic.js';
+import { fileError, readFile, writeFileAtomically } from './atomic.js';
 import { EventFileWriter } from './tfevents.js';
 import { rollcastVersion } from './version.js';
 
 const CONFIG = 'config.json';
+const FOLDER_OF_UPDATE = /^update-\d{6,}$/;
 const EVENTS = 'events.out.tfevents.';
 
 export type RunKind = 'pretrain' | 'train';
@@ -115,6 +116,11 @@ export class RunDirectory {
     return join(this.path, 'plots');
   }
 
+  /** Updates in which an invariant broke, each with what is needed to repeat it. */
+  get dumpFolder(): string {
+    return join(this.path, 'dumps');
+  }
+
   get reportFile(): string {
     return join(this.path, 'report.html');
   }
@@ -159,7 +165,7 @@ export class RunDirectory {
    */
   readMetrics(): MetricsRecord[] {
     if (!existsSync(this.metricsFile)) return [];
-    const lines = readFileSync(this.metricsFile, 'utf8').split('\n').slice(0, -1);
+    const lines = readFile(this.metricsFile).toString('utf8').split('\n').slice(0, -1);
     return lines.map((line, index) => {
       let record: unknown;
       try {
@@ -232,4 +238,5 @@ function removeRun(path: string): void {
   removeMatching(path, /^(metrics\.jsonl|log\.jsonl|report\.html|result\.json|events\.out\.tfevents\..*)$/);
   removeMatching(join(path, 'checkpoints'), /^(\.?update-\d{6,}.*|\.?best\.json.*)$/);
   removeMatching(join(path, 'plots'), /\.(svg|png)$/);
+  removeMatching(join(path, 'dumps'), FOLDER_OF_UPDATE);
 }

@@ -71,11 +71,13 @@ export function encodeSafetensors(
  * Reads a safetensors file of float32 arrays; every value is copied out of `bytes`.
  *
  * @param source - the name of the file, for messages
+ * @param finite - refuse values that are not finite: no weight and no moment may be
  * @throws {CheckpointError} naming the file and the first thing that is wrong with it
  */
 export function decodeSafetensors(
   bytes: Uint8Array,
   source: string,
+  { finite = true }: { finite?: boolean } = {},
 ): { arrays: Record<string, NamedArray>; metadata: Record<string, string> } {
   const fail = (problem: string): never => {
     throw new CheckpointError(`${source} is not a usable safetensors file: ${problem}.`);
@@ -120,6 +122,8 @@ export function decodeSafetensors(
     ]): [string, NamedArray] => {
       const data = new Float32Array((end - begin) / 4);
       new Uint8Array(data.buffer).set(buffer.subarray(dataStart + begin, dataStart + end));
+      const wrong = finite ? data.findIndex((value) => !Number.isFinite(value)) : -1;
+      if (wrong >= 0) fail(`"${name}" holds ${data[wrong]} at position ${wrong}; every value must be finite`);
       return [name, { shape, data }];
     },
   );

@@ -5,9 +5,9 @@
  *   Event   { double wall_time = 1; int64 step = 2; string file_version = 3; Summary summary = 5 }
  *   Summary { repeated Value value = 1 },  Value { string tag = 1; float simple_value = 2 }
  */
-import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync } from 'node:fs';
 
-import { fileError, writeFileAtomically } from './atomic.js';
+import { fileError, readFile, writeFileAtomically } from './atomic.js';
 
 const CRC32C_POLYNOMIAL = 0x82f63b78; // Castagnoli, reflected
 const RECORD_OVERHEAD = 16;
@@ -116,7 +116,7 @@ export class EventFileWriter {
   /** Removes every record after a step, and whatever a killed process left unfinished at the end. */
   rewind(step: number): void {
     if (!existsSync(this.path)) return;
-    const bytes = readFileSync(this.path);
+    const bytes = readFile(this.path);
     const kept = records(bytes).filter(({ event }) => stepOf(event) <= step);
     writeFileAtomically(this.path, Buffer.concat(kept.map(({ record }) => record)));
   }
@@ -145,8 +145,9 @@ function records(bytes: Buffer): { record: Buffer; event: Buffer }[] {
 function stepOf(event: Buffer): number {
   if (event[9] !== ((2 << 3) | 0)) return 0;
   let step = 0;
-  for (let i = 10, scale = 1; ; i++, scale *= 0x80) {
+  for (let i = 10, scale = 1; i < event.length; i++, scale *= 0x80) {
     step += (event[i] & 0x7f) * scale;
-    if (event[i] < 0x80) return step;
+    if (event[i] < 0x80) break;
   }
+  return step;
 }

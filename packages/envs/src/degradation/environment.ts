@@ -107,6 +107,7 @@ export class DegradationEnvironment<Scaling = unknown> implements SequenceEnviro
       scores.forEach((score, b) => values.set(score.quantities[name], b * horizon));
       components[name] = values;
     }
+    for (const [name, values] of Object.entries({ reward, ...components })) checkFinite(name, values, batch);
     return { reward, components };
   }
 
@@ -141,4 +142,14 @@ export class DegradationEnvironment<Scaling = unknown> implements SequenceEnviro
     if (bad !== undefined)
       throw new EnvironmentError(`token ${bad} is outside the vocabulary of ${this.vocabularySize}.`);
   }
+}
+
+/** A future that lies out of all proportion to its context, or a reward that divides by zero, is no lesson. */
+function checkFinite(name: string, values: Float32Array, { size, windows }: DegradationBatch<unknown>): void {
+  const at = values.findIndex((value) => !Number.isFinite(value));
+  if (at < 0) return;
+  const { unit, start } = windows[Math.floor((at * size) / values.length)];
+  throw new EnvironmentError(
+    `${name} of the window of unit "${unit}" from point ${start + 1} is ${values[at]}; it must be finite. Look at that history for a jump, or at the reward for a division by zero.`,
+  );
 }

@@ -9,6 +9,9 @@ import { DataError, suggestion } from '@rollcast/core';
 /** Control characters that no text file holds (tab, line feed, form feed and carriage return excepted). */
 const BINARY = /[\0-\x08\x0b\x0e-\x1a\x1c-\x1f]/; // eslint-disable-line no-control-regex
 
+/** Squares and sums of squares of larger numbers leave the range of the arithmetic. */
+const LARGEST = 1e30;
+
 /**
  * The text of a file, without a byte-order mark. UTF-8, or Latin-1 where it is not valid UTF-8.
  *
@@ -30,12 +33,12 @@ export function readTextFile(file: string): string {
  * The number in a cell.
  *
  * @param where - gives the place for the message, for example `cells.csv:12, column "capacity"`
- * @throws {DataError} for a blank cell, text, NaN or an infinite value
+ * @throws {DataError} for a blank cell, text, NaN, an infinite value or one beyond ±1e30
  */
 export function parseNumber(cell: string, where: () => string): number {
   const text = cell.trim();
   const value = Number(text);
-  if (text !== '' && Number.isFinite(value) && !/^0[xob]/i.test(text)) return value;
+  if (text !== '' && Math.abs(value) <= LARGEST && !/^0[xob]/i.test(text)) return value;
   throw new DataError(`${where()}: ${badNumber(text, value)}`);
 }
 
@@ -45,6 +48,7 @@ function badNumber(text: string, value: number): string {
     return `expected a number; got ${text}. Remove the row or fill the gap first.`;
   if (/^[+-]?inf(inity)?$/i.test(text) || Math.abs(value) === Infinity)
     return `expected a finite number; got ${text}.`;
+  if (Math.abs(value) > LARGEST) return `expected a number within ±${LARGEST}; got ${text}.`;
   const hint = /^[+-]?\d+,\d+$/.test(text) ? ' Write decimals with a point.' : '';
   const shown = text.length > 40 ? `${text.slice(0, 40)}…` : text;
   return `expected a number; got "${shown}".${hint}`;

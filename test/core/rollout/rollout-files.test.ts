@@ -1,0 +1,51 @@
+import { expect, test } from '@jest/globals';
+
+import { CheckpointError, decodeRollout, encodeRollout, type Rollout } from '@rollcast/core';
+
+/** Two trajectories of two tokens, or two instances that take two steps with two numbers each. */
+function rollout(kind: 'tokens' | 'steps'): Rollout {
+  const four = (first: number): Float32Array => Float32Array.of(first, 0.1, -2, 3e-8);
+  return {
+    batchSize: 2,
+    steps: 2,
+    actions: kind === 'tokens' ? Int32Array.of(5, 0, 255, 3) : Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8),
+    logProbs: four(-1),
+    values: four(NaN),
+    rewards: four(Infinity),
+    components: { mse: four(1), finalError: Float32Array.of(1, 2) },
+    terminated: Uint8Array.of(0, 1, 0, 0),
+    truncated: Uint8Array.of(0, 0, 0, 1),
+    bootstrapValues: four(0),
+    mask: Float32Array.of(1, 1, 1, 0),
+    inputs:
+      kind === 'tokens'
+        ? { contextTokens: Int32Array.of(1, 2, 3, 4, 5, 6), contextLength: 3 }
+        : { observations: four(9), observationSize: 1 },
+    ...(kind === 'tokens' && {
+      samplesPerContext: 2,
+      greedyRewards: four(2),
+      reference: { logProbs: four(1), distribution: four(2), exactKl: four(3) },
+    }),
+  };
+}
+
+const files = (of: Rollout): Record<string, Uint8Array> =>
+  Object.fromEntries(
+    Object.entries(encodeRollout(of)).map(([name, content]) => [name, Buffer.from(content)]),
+  );
+
+test.each(['tokens', 'steps'] as const)('a rollout of %s comes back as it was, NaN included', (kind) => {
+  expect(decodeRollout(files(rollout(kind)), 'dump')).toEqual(rollout(kind));
+});
+
+test('a missing or damaged file is named', () => {
+  const whole = files(rollout('tokens'));
+  const without = (name: string) => Object.fromEntries(Object.entries(whole).filter(([n]) => n !== name));
+  expect(() => decodeRollout(without('rollout.json'), 'dump')).toThrow('dump has no rollout.json.');
+  expect(() => decodeRollout(without('rollout.safetensors'), 'dump')).toThrow(
+    'dump has no rollout.safetensors.',
+  );
+  const broken = { ...whole, 'rollout.json': Buffer.from('{') };
+  expect(() => decodeRollout(broken, 'dump')).toThrow(CheckpointError);
+  expect(() => decodeRollout(broken, 'dump')).toThrow('dump/rollout.json is damaged');
+});

@@ -1,0 +1,141 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { RandomStream, Tokeniser, decodeSafetensors, encodeSafetensors } from '@rollcast/core';
+import { DegradationEnvironment, RLDataset, loadSeries, splitUnits, type DataOptions } from '@rollcast/envs';
+
+import { requireFinite, type FuzzTarget } from '../support/fuzz.js';
+import { mutateBytes, mutateTable } from '../support/mutate.js';
+import { cellsCsv } from '../cli/support.js';
+
+const CONTEXT = 4;
+const HORIZON = 3;
+
+/** A file → series → windows → split → tokens and rewards: everything that training would read must be finite. */
+function useData(options: DataOptions): void {
+  const set = loadSeries(options);
+  requireFinite('the series', set);
+  const dataset = new RLDataset(set, { contextLength: CONTEXT, horizon: HORIZON });
+  const { train, heldOut } = splitUnits({ ...set, units: dataset.units }, { holdoutShare: 0.3, seed: 1 });
+  for (const part of [train, heldOut]) {
+    const windows = new RLDataset(part, { contextLength: CONTEXT, horizon: HORIZON });
+    const environment = new DegradationEnvironment(windows, new Tokeniser({ vocabularySize: 16 }), {
+      reward: '-mse - mae - nonMonotonicity - finalError',
+    });
+    const batch = environment.sample(4, new RandomStream(1, 'fuzz'));
+    const generated = Int32Array.from({ length: 4 * HORIZON }, (_, i) => i % 16);
+    requireFinite('the batch', { contexts: batch.windows, scalings: batch.scalings });
+    requireFinite('the reward', environment.reward(batch, generated));
+    requireFinite('the view', environment.view(batch, 0, generated));
+  }
+}
+
+function wideCsv(units: number, length: number): string {
+  const names = Array.from({ length: units }, (_, u) => `unit ${u}`);
+  const rows = Array.from({ length }, (_, i) => [
+    i,
+    ...names.map((_, u) => (1 + 0.01 * i * (u + 1)).toFixed(4)),
+  ]);
+  return [['cycle', ...names], ...rows].map((row) => row.join(',')).join('\n');
+}
+
+function cmapss(units: number, length: number): string {
+  const random = new RandomStream(5, 'fuzz/cmapss');
+  const rows: string[] = [];
+  for (let unit = 1; unit <= units; unit++)
+    for (let cycle = 1; cycle <= length; cycle++) {
+      const sensors = Array.from({ length: 21 }, (_, s) =>
+        (100 + 10 * s + 0.1 * cycle + random.normal()).toFixed(2),
+      );
+      rows.push([unit, cycle, '0.0', '0.0', '100.0', ...sensors].join(' '));
+    }
+  return rows.join('\n');
+}
+
+/** A table whose mutations are read by `loadSeries`. */
+function tableTarget(
+  name: string,
+  folder: string,
+  text: string,
+  delimiter: string | RegExp,
+  options: (random: RandomStream) => Omit<DataOptions, 'files'>,
+): FuzzTarget {
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, `${name.replaceAll(' ', '-')}.txt`);
+  return {
+    name,
+    attempt(random) {
+      writeFileSync(file, mutateTable(text, delimiter, random));
+      useData({ files: [file], ...options(random) });
+    },
+  };
+}
+
+/** Long and wide CSV, C-MAPSS text and safetensors. */
+export function dataTargets(folder: string): FuzzTarget[] {
+  const one = <T>(random: RandomStream, from: readonly T[]): T => from[random.integer(from.length)];
+  const arrays = {
+    'layers.0.weight': { shape: [3, 4], data: Float32Array.from({ length: 12 }, (_, i) => i - 5.5) },
+    bias: { shape: [4], data: new Float32Array(4) },
+    empty: { shape: [0], data: new Float32Array(0) },
+  };
+  const safetensors = encodeSafetensors(arrays, { kind: 'test' });
+  const headerEnd = 8 + Number(safetensors.readBigUInt64LE(0));
+  return [
+    tableTarget('long csv', folder, cellsCsv(4, 12), ',', (random) =>
+      one(random, [
+        {},
+        { format: 'long' },
+        { unitColumn: 'cell', timeColumn: 'cycle', valueColumn: 'capacity_ah' },
+      ]),
+    ),
+    tableTarget('wide csv', folder, wideCsv(4, 12), ',', (random) => one(random, [{}, { format: 'wide' }])),
+    tableTarget('c-mapss', folder, cmapss(4, 12), /\s+/, (random) =>
+      one(random, [{ format: 'cmapss' }, { sensor: 's11' }, { healthIndex: 's2,s3,-s7' }]),
+    ),
+    {
+      name: 'safetensors',
+      attempt(random) {
+        // half of the time only the header, where the claims are
+        const bytes =
+          random.integer(2) === 0
+            ? mutateBytes(safetensors, random)
+            : Buffer.concat([
+                mutateHeader(safetensors.subarray(0, headerEnd), random),
+                safetensors.subarray(headerEnd),
+              ]);
+        const { arrays: read } = decodeSafetensors(bytes, 'fuzzed.safetensors');
+        requireFinite('an array', read);
+        for (const { shape, data } of Object.values(read))
+          if (shape.reduce((a, b) => a * b, 1) !== data.length) throw new Error('shape and values differ');
+      },
+    },
+  ];
+}
+
+const CLAIMS = [
+  '1e12',
+  '1000000000000',
+  '-1',
+  '0',
+  '4294967296',
+  '9007199254740992',
+  '[]',
+  'null',
+  '"F64"',
+  '"__proto__"',
+  '{}',
+];
+
+/** A header with another claim in it, its length put right. */
+function mutateHeader(header: Buffer, random: RandomStream): Buffer {
+  let text = header.subarray(8).toString('utf8');
+  const claims = [...text.matchAll(/\d+|"[^"]*"|\[[^\]]*\]/g)];
+  const claim = claims[random.integer(claims.length)];
+  const other = CLAIMS[random.integer(CLAIMS.length)];
+  text = text.slice(0, claim.index) + other + text.slice(claim.index + claim[0].length);
+  const body = Buffer.from(text);
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(random.integer(8) === 0 ? 1e12 : body.length));
+  return Buffer.concat([length, body]);
+}

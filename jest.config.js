@@ -2,7 +2,7 @@
 export default {
   rootDir: 'test',
   testMatch: ['<rootDir>/**/*.test.ts'],
-  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/learning/'],
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/learning/', '<rootDir>/soak/'],
   testEnvironment: '<rootDir>/support/environment.mjs',
   testEnvironmentOptions: { customExportConditions: ['@rollcast/source', 'node', 'node-addons'] },
   setupFilesAfterEnv: ['<rootDir>/support/setup.ts'],

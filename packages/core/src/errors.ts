@@ -47,6 +47,14 @@ export class CheckpointError extends RollcastError {
   override name = 'CheckpointError';
 }
 
+/**
+ * A run cannot be written or read now, though the request may be right: the disk is full, the folder read-only or gone, or
+ * another process is writing there.
+ */
+export class StorageError extends CheckpointError {
+  override name = 'StorageError';
+}
+
 /** A number that must be finite, or an invariant of training, is broken; the message says which and when. */
 export class NumericalError extends RollcastError {
   override name = 'NumericalError';

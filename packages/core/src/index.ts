@@ -19,6 +19,7 @@ export {
   RegistryError,
   RollcastError,
   ShapeError,
+  StorageError,
 } from './errors.js';
 export type { ConfigIssue } from './errors.js';
 export { nearestName, resolveOptions, suggestion } from './options.js';

@@ -10,7 +10,15 @@ import {
 export interface NoisyWalkOptions {
   /** Step of each episode at which something goes wrong. */
   failAt?: number;
-  failure?: 'throw' | 'nanReward' | 'nanObservation' | 'infiniteObservation' | 'shortObservation' | 'exit';
+  failure?:
+    | 'throw'
+    | 'nanReward'
+    | 'nanObservation'
+    | 'infiniteObservation'
+    | 'shortObservation'
+    | 'exit'
+    | 'vanish'
+    | 'slow';
   savesState?: boolean;
   /** Distance at which an episode ends. */
   edge?: number;
@@ -66,6 +74,14 @@ export class NoisyWalk implements Environment<number[], number> {
     if (this.steps !== failAt) return result;
     if (failure === 'throw') throw new Error('the sensor is off');
     if (failure === 'exit') process.exit(3);
+    if (failure === 'vanish') {
+      process.removeAllListeners('exit'); // as when memory runs out: nothing of the thread runs any more
+      process.exit(3);
+    }
+    if (failure === 'slow') {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1200);
+      return result;
+    }
     if (failure === 'nanReward') return { ...result, reward: NaN };
     if (failure === 'nanObservation') return { ...result, observation: [this.x, NaN] };
     if (failure === 'infiniteObservation') return { ...result, observation: [1e39, 0] };

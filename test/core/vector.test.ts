@@ -195,12 +195,32 @@ describe('workers', () => {
     expect(messages[1]).toBe(messages[0]);
   });
 
-  test('a worker that ends is an error, not a wait for ever', async () => {
-    const environments = await walks(2, 1, { failAt: 1, failure: 'exit' });
-    environments.reset(0);
-    expect(messageOf(() => environments.step(still(2)))).toBe(
-      'The worker of the instances 0 to 1 has ended. An environment may have called process.exit; try it with workers: 0.',
+  test.each(['exit', 'vanish'] as const)(
+    'a worker that ends (%s) is an error within a moment, not a wait for ever',
+    async (failure) => {
+      const environments = await walks(2, 1, { failAt: 1, failure });
+      environments.reset(0);
+      const started = performance.now();
+      expect(messageOf(() => environments.step(still(2)))).toBe(
+        'The worker of the instances 0 to 1 has ended. An environment may have called process.exit or run out of memory; try it with workers: 0.',
+      );
+      expect(performance.now() - started).toBeLessThan(10_000);
+      expect(messageOf(() => environments.reset(0))).toMatch(/has ended/);
+    },
+  );
+
+  test('a worker that ends while it makes its instances is an error', async () => {
+    const ending = { module: 'data:text/javascript,process.exit(3)' };
+    await expect(vectorise(ending, { workers: 1 })).rejects.toThrow(
+      'A worker ended while it made its instances; try it with workers: 0.',
     );
+  });
+
+  test('a slow step is waited for', async () => {
+    const environments = await walks(2, 1, { failAt: 1, failure: 'slow' });
+    environments.reset(0);
+    expect(environments.step(still(2)).rewards).toHaveLength(2);
+    expect(environments.state()).toBeDefined(); // a request that lies behind the looks at whether the worker is there
   });
 
   test('a function cannot cross to a thread', async () => {

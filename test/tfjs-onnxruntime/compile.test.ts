@@ -1,3 +1,6 @@
+import { availableParallelism } from 'node:os';
+import type { Worker } from 'node:worker_threads';
+
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 
 import { DegradationTransformer, ParameterStore, selectBackend, tf } from '@rollcast/core';
@@ -193,6 +196,33 @@ test('an error on any thread names the kernel, and the other calls and the backe
   });
   pick.dispose();
 });
+
+/** The worker threads that `map` has started. */
+const startedWorkers = (): readonly Worker[] =>
+  (onnxBackend().workers as unknown as { workers: { worker: Worker }[] }).workers.map(({ worker }) => worker);
+
+(availableParallelism() > 1 ? test : test.skip)(
+  'a thread that is killed is an error within a moment, and the next call gets another',
+  async () => {
+    const double = compile((x: tf.Tensor) => tf.mul(x, 2));
+    const x = tf.tensor1d([1, 2]);
+    const run = (): number[][] =>
+      tf.tidy(() => double.map([[x], [x], [x]]).map((y) => Array.from(y.dataSync())));
+    const expected = run();
+    const killed = startedWorkers();
+    killed.forEach((worker) => void worker.terminate());
+    const started = performance.now();
+    expect(run).toThrow(/a worker thread of the engine has ended; .* Try fewer threads/); // no event has come yet
+    expect(performance.now() - started).toBeLessThan(10_000);
+    expect(run()).toEqual(expected);
+    expect(startedWorkers()).not.toEqual(expect.arrayContaining([killed[0]]));
+    // one that dies between two calls costs nothing
+    await Promise.all(startedWorkers().map((worker) => worker.terminate()));
+    expect(run()).toEqual(expected);
+    tf.dispose(x);
+    double.dispose();
+  },
+);
 
 test('a function that assigns variables cannot be mapped, since its calls would race', () => {
   const w = tf.variable(tf.scalar(1));

@@ -127,11 +127,12 @@ export async function runForecastTraining(
 ): Promise<void> {
   await openTraining(run, backend, resume, async (context) => {
     const { logger } = context;
-    const checkpoint = context.checkpoint ?? openRun(config.init, 'best').checkpoint;
+    const resumed = context.checkpoint;
+    const checkpoint = resumed ?? openRun(config.init, 'best').checkpoint;
     const { environmentOptions, algorithm, algorithmOptions, updates, batchSize, seed, plotEvery } = config;
     const loaded = readModel(checkpoint);
     const { model, tokeniser } = loaded;
-    const referencePolicy = resume ? readReference(checkpoint, loaded)! : model.clone({ trainable: false });
+    const referencePolicy = resumed ? readReference(resumed, loaded)! : model.clone({ trainable: false });
     let learner: RLHFLearner | undefined;
     try {
       const { train, notes } = loadWindows(config.data);
@@ -174,7 +175,7 @@ export async function runForecastTraining(
             ...loop,
           });
           learner = learning;
-          if (resume) restore(checkpoint, learning, batchSize * horizon);
+          if (resumed) restore(resumed, learning, batchSize * horizon);
           return {
             collector: learning.collector,
             run: () => learning.fitRl(),

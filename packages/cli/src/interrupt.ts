@@ -8,6 +8,9 @@ export interface Interrupt {
 
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 };
 
+/** npm passes on a Ctrl-C that the terminal has sent to everybody already; milliseconds within which that is one and not two. */
+const SAME_PRESS = 300;
+
 const AFTER_THIS_STEP = 'stopping after this step and writing a checkpoint';
 
 /**
@@ -18,9 +21,12 @@ const AFTER_THIS_STEP = 'stopping after this step and writing a checkpoint';
  */
 export function listenForInterrupt(onFirst: () => void, doing = AFTER_THIS_STEP): Interrupt {
   let came: Interrupt['signal'];
+  let since = 0;
   const listen = (name: 'SIGINT' | 'SIGTERM') => (): void => {
+    if (came === name && performance.now() - since < SAME_PRESS) return;
     if (came) process.exit(EXIT_CODES[name]);
     came = name;
+    since = performance.now();
     console.error(`\n${name}: ${doing}; press Ctrl-C again to end at once.`);
     onFirst();
   };

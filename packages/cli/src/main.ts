@@ -1,4 +1,4 @@
-import { NumericalError, RollcastError, rollcastVersion } from '@rollcast/core';
+import { NumericalError, RollcastError, StorageError, rollcastVersion } from '@rollcast/core';
 import { Command, CommanderError } from 'commander';
 
 import { addBench } from './commands/bench.js';
@@ -37,7 +37,7 @@ export function buildProgram(): Command {
 /**
  * Runs one command line.
  *
- * @returns the exit code: 0, 1 for an internal failure, 2 for a request that cannot be carried out, 130 or 143 when
+ * @returns the exit code: 0, 1 for a failure that the request did not cause, 2 for a request that cannot be carried out, 130 or 143 when
  *   interrupted
  */
 export async function main(args: readonly string[]): Promise<number> {
@@ -50,7 +50,7 @@ export async function main(args: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
     if (error instanceof RollcastError) {
       console.error(`error: ${error.message}`);
-      return error instanceof NumericalError ? EXIT_FAILURE : EXIT_USAGE;
+      return error instanceof NumericalError || error instanceof StorageError ? EXIT_FAILURE : EXIT_USAGE;
     }
     console.error(`This should not have happened; please report it with the command that you ran.`);
     console.error(error instanceof Error ? (error.stack ?? error.message) : error);

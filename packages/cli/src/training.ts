@@ -48,15 +48,14 @@ export interface TrainingContext {
   readonly logger: Logger;
   /** The sentence that says who computes. */
   readonly backend: string;
-  /** Where a resumed run goes on. */
+  /** Where a resumed run goes on; none when it was cut before its first. */
   readonly checkpoint?: Checkpoint;
   /** Where the run is a dump: the update that is to be repeated. */
   readonly dump?: Dump;
 }
 
 /**
- * Opens a run folder that exists for training: its log, and when it is resumed the last checkpoint, to which the metrics are
- * cut back.
+ * Opens a run folder that exists for training, and closes it when the work is over.
  *
  * @param backend - the sentence that says who computes
  */
@@ -68,10 +67,24 @@ export async function openTraining(
 ): Promise<void> {
   await withLogger(run, async (logger) => {
     logger.info(backend);
-    const checkpoint = resume ? new CheckpointStore(run.checkpointFolder).load('latest') : undefined;
-    if (checkpoint) run.rewindMetrics(checkpoint.update); // before anything reads what is to be forgotten
+    const checkpoint = resume ? goOn(run, logger) : undefined;
     await work({ run, logger, backend, checkpoint, dump: resume ? readDump(run.path) : undefined });
   });
+}
+
+/**
+ * Takes a run back to its latest good checkpoint: what came after it is forgotten, and will come again.
+ *
+ * @returns undefined when the run was cut before its first one and starts anew
+ */
+export function goOn(run: RunDirectory, logger: Logger): Checkpoint | undefined {
+  const store = new CheckpointStore(run.checkpointFolder);
+  const checkpoint = store.loadLatestGood((message) => logger.warn(message));
+  if (!checkpoint) logger.warn(`${run.path} has no checkpoint yet; the run starts from its beginning.`);
+  const update = checkpoint?.update ?? 0;
+  run.rewindMetrics(update); // before anything reads what is to be forgotten
+  store.discardAfter(update);
+  return checkpoint;
 }
 
 /** What a trainer is to be made with. */
@@ -119,7 +132,10 @@ export async function trainInRun(
   const { updates, checkpointEvery, curveLabel } = loop;
   const { label, unit, unitsPerUpdate } = loop.progress;
   const store = new CheckpointStore(run.checkpointFolder);
-  const save = (update: number): void => void store.save(update, loop.files());
+  const save = (update: number): void => {
+    run.flushMetrics();
+    store.save(update, loop.files());
+  };
   const bar = progress({ label, total: updates * unitsPerUpdate, unit });
   const keeper: Callback = {
     onUpdateEnd({ update, metrics }) {

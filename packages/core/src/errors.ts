@@ -10,6 +10,13 @@ function printable(line: string): string {
   return shown.length <= MAX_LINE ? shown : `${shown.slice(0, 700)} … ${shown.slice(-290)}`;
 }
 
+export interface RollcastErrorOptions {
+  /** What was thrown first. */
+  readonly cause?: unknown;
+  /** Whether line ends in the message stay. @defaultValue 'one' */
+  readonly lines?: 'one' | 'several';
+}
+
 /**
  * Base of every error that Rollcast raises on purpose: the message alone is enough to act on. It is one line, whatever it quotes;
  * only a `ConfigError` has one for each problem.
@@ -17,8 +24,8 @@ function printable(line: string): string {
 export class RollcastError extends Error {
   override name = 'RollcastError';
 
-  constructor(message: string, lines: 'one' | 'several' = 'one') {
-    super(lines === 'one' ? printable(message) : message.split('\n').map(printable).join('\n'));
+  constructor(message: string, { lines = 'one', ...options }: RollcastErrorOptions = {}) {
+    super(lines === 'one' ? printable(message) : message.split('\n').map(printable).join('\n'), options);
   }
 }
 
@@ -37,7 +44,7 @@ export class ConfigError extends RollcastError {
     message: string,
     readonly issues: ConfigIssue[] = [{ path: '', message }],
   ) {
-    super(message, issues.length > 1 ? 'several' : 'one');
+    super(message, { lines: issues.length > 1 ? 'several' : 'one' });
   }
 }
 
@@ -64,6 +71,14 @@ export class RegistryError extends RollcastError {
 /** A checkpoint or run folder is missing, damaged or of another kind. */
 export class CheckpointError extends RollcastError {
   override name = 'CheckpointError';
+}
+
+/**
+ * A run cannot be written or read now, though the request may be right: the disk is full, the folder read-only or gone, or
+ * another process is writing there.
+ */
+export class StorageError extends CheckpointError {
+  override name = 'StorageError';
 }
 
 /** A number that must be finite, or an invariant of training, is broken; the message says which and when. */

@@ -19,8 +19,9 @@ export {
   RegistryError,
   RollcastError,
   ShapeError,
+  StorageError,
 } from './errors.js';
-export type { ConfigIssue } from './errors.js';
+export type { ConfigIssue, RollcastErrorOptions } from './errors.js';
 export { InvariantError } from './invariants.js';
 export type { Invariant } from './invariants.js';
 export { nearestName, resolveOptions, suggestion, zodProblems } from './options.js';

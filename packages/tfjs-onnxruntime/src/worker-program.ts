@@ -46,7 +46,13 @@ function runSession({ session, slots, own, feeds, fetches, failure }, slot) {
   }
 }
 
+process.on('exit', () => {
+  Atomics.add(signal, 0, 1);
+  Atomics.notify(signal, 0);
+});
+
 port.on('message', (request) => {
+  if (request === null) return; // the other side looks whether this thread is there
   if (request.kind === 'load') {
     loadSession(request);
   } else if (request.kind === 'slot') {

@@ -31,11 +31,23 @@ interface Answer {
   readonly error?: string;
 }
 
+/** How long to wait between two looks at whether a thread that has not answered is still there, in milliseconds. */
+const LOOK_AGAIN = 250;
+/** What is posted to see whether somebody is at the other end; the worker passes over it. */
+const ANYBODY = null;
+
+const ENDED =
+  'a worker thread of the engine has ended; it may have run out of memory. Try fewer threads, or smaller batches';
+
 /** One thread. Requests are answered in their order. */
 class SessionWorker {
   private readonly worker: Worker;
   private readonly port: MessagePort;
   private readonly signal = new Int32Array(new SharedArrayBuffer(4));
+  /** Whether Node says, by what `postMessage` returns, that a port has lost its other end. */
+  private readonly canLook: boolean;
+  /** The thread has ended and will answer nothing more. */
+  gone = false;
 
   constructor() {
     const { port1, port2 } = new MessageChannel();
@@ -46,6 +58,9 @@ class SessionWorker {
       workerData: { port: port2, signal: this.signal, resolveFrom: import.meta.url },
       transferList: [port2],
     });
+    this.canLook = this.isThere();
+    this.worker.once('exit', () => (this.gone = true));
+    this.worker.once('error', () => undefined); // told by `receive`; unheard, it would end the process
     // neither keeps the process alive
     this.worker.unref();
     this.port.unref();
@@ -55,14 +70,23 @@ class SessionWorker {
     this.port.postMessage(request);
   }
 
-  /** The next answer; waits for it. */
+  /** The next answer; waits for it. A thread that has ended - out of memory, say - is noticed within a moment. */
   receive(): Answer {
     for (;;) {
       const seen = Atomics.load(this.signal, 0);
+      const there = !this.gone; // looked before the port: what it said last is still heard
       const received = receiveMessageOnPort(this.port);
       if (received) return received.message as Answer;
-      Atomics.wait(this.signal, 0, seen);
+      if (!there) return { error: ENDED };
+      if (Atomics.wait(this.signal, 0, seen, LOOK_AGAIN) === 'timed-out' && this.canLook)
+        this.gone = !this.isThere();
     }
+  }
+
+  /** No event arrives while this thread waits; a port tells whether its other end is still open. */
+  private isThere(): boolean {
+    const answer: unknown = this.port.postMessage(ANYBODY);
+    return answer === true;
   }
 
   terminate(): void {
@@ -148,6 +172,7 @@ export class WorkerPool {
    */
   run(jobs: readonly Job[]): HostArray[][] {
     const threads = Math.min(this.threads, jobs.length);
+    this.replaceGone();
     while (this.workers.length < threads - 1) this.workers.push(new SessionWorker());
     const results: HostArray[][] = [];
     let failure: unknown;
@@ -175,6 +200,12 @@ export class WorkerPool {
     });
     if (failure !== undefined) throw failure as Error;
     return results;
+  }
+
+  /** The next run gets a new thread instead of one that has ended. */
+  private replaceGone(): void {
+    const there = this.workers.filter(({ gone }) => !gone);
+    this.workers.splice(0, this.workers.length, ...there);
   }
 
   terminate(): void {

@@ -50,6 +50,7 @@ test('rewinding keeps the metrics up to the resumed checkpoint, whatever the end
   for (let update = 1; update <= 4; update++) run.appendMetrics({ update, a: update });
   const bytesBefore = readFileSync(run.metricsFile, 'utf8').split('\n').slice(0, 2).join('\n') + '\n';
   appendFileSync(run.metricsFile, '{"update":5,"a"');
+  run.close();
   const resumed = train(run.path, 'resume');
   expect(resumed.readMetrics()).toHaveLength(4);
   resumed.rewindMetrics(2);
@@ -79,7 +80,9 @@ test('force replaces what the run wrote and leaves the rest', () => {
   writeFileSync(join(run.path, 'notes.txt'), 'mine');
   writeFileSync(join(run.plotFolder, 'reward.svg'), '');
   mkdirSync(join(run.checkpointFolder, 'update-000001'));
+  run.close();
   const replaced = train(run.path, 'force', { seed: 2 });
+  replaced.close();
   expect(replaced.config).toEqual({ ...config, seed: 2 });
   expect(readdirSync(run.path).sort()).toEqual(['checkpoints', 'config.json', 'notes.txt', 'plots']);
   expect(readdirSync(run.checkpointFolder)).toEqual([]);
@@ -97,8 +100,12 @@ test('a folder that holds something else is refused, by force too, and untouched
 });
 
 test('resume keeps the configuration of the run and refuses a run of another kind or no run', () => {
-  const { path } = train(temporaryFolder(), 'new');
-  expect(train(path, 'resume', { seed: 9 }).config).toEqual(config);
+  const run = train(temporaryFolder(), 'new');
+  const { path } = run;
+  run.close();
+  const resumed = train(path, 'resume', { seed: 9 });
+  expect(resumed.config).toEqual(config);
+  resumed.close();
   expect(() => RunDirectory.create(path, { kind: 'pretrain', config, mode: 'resume' })).toThrow(
     `${path} holds a train run; it cannot be resumed by pretrain.`,
   );

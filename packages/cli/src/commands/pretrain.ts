@@ -23,11 +23,13 @@ import {
 } from '../data-source.js';
 import { collect, integer, list, number, parseSettings } from '../flags.js';
 import { listenForInterrupt } from '../interrupt.js';
-import { checkpointFiles, openRun, readAlgorithmState, readModel, type LoadedModel } from '../model-files.js';
+import { checkpointFiles, readAlgorithmState, readModel, type LoadedModel } from '../model-files.js';
 import { progress } from '../progress.js';
+import { goOn } from '../training.js';
 import {
   addBackendFlags,
   addRunFlags,
+  changedByFlags,
   runMode,
   startBackend,
   withLogger,
@@ -63,6 +65,8 @@ interface PretrainFlags extends DataFlags, RunFlags, BackendFlags {
 const VALIDATE_EVERY = 50;
 /** Held-out windows that a look takes, spread evenly over the units. */
 const VALIDATION_WINDOWS = 128;
+/** The metric of a look. */
+const HELD_OUT = 'validation/crossEntropy';
 
 export function addPretrain(program: Command): void {
   const command = program
@@ -90,24 +94,12 @@ export function addPretrain(program: Command): void {
       [],
     );
   addRunFlags(addBackendFlags(command));
-  command.action(async (flags: PretrainFlags) => {
+  command.action(async (flags: PretrainFlags, self: Command) => {
     const backend = await startBackend(flags);
-    if (flags.resume) {
-      const { run } = openRun(flags.out, 'latest');
-      const resumed = RunDirectory.create(flags.out, {
-        kind: 'pretrain',
-        config: run.config,
-        mode: 'resume',
-      });
-      await runPretraining(resumed, backend, true);
-    } else {
-      const run = RunDirectory.create(flags.out, {
-        kind: 'pretrain',
-        config: resolvePretrain(flags),
-        mode: runMode(flags),
-      });
-      await runPretraining(run, backend, false);
-    }
+    if (flags.resume) changedByFlags(flags, self, []);
+    const config = flags.resume ? RunDirectory.open(flags.out).config : resolvePretrain(flags);
+    const run = RunDirectory.create(flags.out, { kind: 'pretrain', config, mode: runMode(flags) });
+    await runPretraining(run, backend, flags.resume === true);
   });
 }
 
@@ -156,7 +148,7 @@ export async function runPretraining(run: RunDirectory, backend: string, resume:
     const { train, heldOut, notes } = loadWindows(config.data);
     for (const note of notes) logger.info(note);
     const store = new CheckpointStore(run.checkpointFolder);
-    const checkpoint = resume ? store.load('latest') : undefined;
+    const checkpoint = resume ? goOn(run, logger) : undefined;
     const loaded = checkpoint ? readModel(checkpoint) : newModel(config);
     const { model, tokeniser } = loaded;
     describeStart(logger, loaded, train, heldOut);
@@ -169,8 +161,7 @@ export async function runPretraining(run: RunDirectory, backend: string, resume:
     let best = Infinity;
     if (checkpoint) {
       trainer.restore(readAlgorithmState(checkpoint));
-      run.rewindMetrics(trainer.stepsDone);
-      best = Math.min(...run.readMetrics().map((record) => record['validation/crossEntropy'] ?? Infinity));
+      best = bestSoFar(run, store, logger);
     }
     const { steps } = config.pretrain;
     const bar = progress({ label: 'pre-training', total: steps, unit: 'steps' });
@@ -186,13 +177,15 @@ export async function runPretraining(run: RunDirectory, backend: string, resume:
           'pretrain/learningRate': stats.learningRate,
         };
         await new Promise((resolve) => setImmediate(resolve));
-        if (done % VALIDATE_EVERY === 0 || done === steps || stopped) {
-          const held = crossEntropy(model, validation, validated);
-          metrics['validation/crossEntropy'] = held;
+        const validates = done % VALIDATE_EVERY === 0 || done === steps;
+        if (validates) metrics[HELD_OUT] = crossEntropy(model, validation, validated);
+        run.appendMetrics({ ...metrics, update: done });
+        if (validates || stopped) {
+          const held = metrics[HELD_OUT] ?? Infinity;
+          run.flushMetrics();
           store.save(done, checkpointFiles(loaded, trainer.state()), { best: held < best });
           best = Math.min(best, held);
         }
-        run.appendMetrics({ ...metrics, update: done });
         bar.tick(
           done,
           `cross-entropy ${stats.loss.toFixed(3)} nats, held out ${Number.isFinite(best) ? best.toFixed(3) : '–'}`,
@@ -210,6 +203,23 @@ export async function runPretraining(run: RunDirectory, backend: string, resume:
         : `done: held-out cross-entropy ${best.toFixed(3)} nats a token (guessing: ${Math.log(model.vocabularySize).toFixed(3)}); best checkpoint update-${store.best()} in ${run.path}`,
     );
   });
+}
+
+/** The lowest held-out cross-entropy so far; its checkpoint is marked as the best, whatever a killed process or damage has left. */
+function bestSoFar(run: RunDirectory, store: CheckpointStore, logger: Logger): number {
+  const looks = run.readMetrics().filter((record) => HELD_OUT in record);
+  const kept = store.list();
+  const [best] = looks
+    .filter(({ update }) => kept.includes(update))
+    .sort((a, b) => a[HELD_OUT] - b[HELD_OUT]); // stable: the first of equals
+  let marked: number | undefined;
+  try {
+    marked = store.best();
+  } catch (error) {
+    logger.warn(`${(error as Error).message} It is marked anew, by the metrics.`);
+  }
+  if (best && best.update !== marked) store.markBest(best.update);
+  return Math.min(...looks.map((record) => record[HELD_OUT]));
 }
 
 function newModel(config: PretrainRunConfig): LoadedModel {

@@ -41,6 +41,7 @@ export function addQuickstart(program: Command): void {
       backend,
       false,
     );
+    if (process.exitCode) return; // interrupted: what was reached is saved
     console.log('\n2/3  Fine-tuning on whole 60-step trajectories with REINFORCE.');
     const train = quickTrain(pretrainPath, pretrain.data);
     await runForecastTraining(
@@ -49,7 +50,7 @@ export function addQuickstart(program: Command): void {
       backend,
       false,
     );
-    if (process.exitCode) return; // interrupted: what was reached is saved
+    if (process.exitCode) return;
     console.log('\n3/3  Judging both on cells that neither has seen.');
     const { windowsPerUnit } = QUICK;
     const { result, charts } = await evaluateRun(

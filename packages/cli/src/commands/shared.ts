@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import {
@@ -55,6 +55,46 @@ export function runMode({ force, resume }: RunFlags): RunMode {
   return resume ? 'resume' : force ? 'force' : 'new';
 }
 
+/**
+ * What a resumed run is given anew.
+ *
+ * @param changeable - options that may be, each a number
+ * @throws {ConfigError} naming the first flag that a resumed run does not take
+ */
+export function changedByFlags(
+  flags: object,
+  command: Command,
+  changeable: readonly string[],
+): Record<string, number> {
+  const given = givenFlags(command);
+  const always = ['out', 'resume', 'backend', 'device', 'threads'];
+  const wrong = given.find(([name]) => !always.includes(name) && !changeable.includes(name));
+  if (wrong) {
+    const allowed = [...changeable, ...always.slice(2)].map((name) => `--${name}`);
+    throw new ConfigError(
+      `${wrong[1]} cannot be changed by --resume: a resumed run keeps its configuration. Only ${allowed.slice(0, -1).join(', ')} and ${allowed.at(-1)} may be given.`,
+    );
+  }
+  const changes = given.map(([name]) => name).filter((name) => changeable.includes(name));
+  return Object.fromEntries(changes.map((name) => [name, (flags as Record<string, number>)[name]]));
+}
+
+/** The flags on the command line: the names of their options, and how they are written. */
+export function givenFlags(command: Command): (readonly [name: string, long: string])[] {
+  return command.options
+    .filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli')
+    .map((option) => [option.attributeName(), option.long!] as const);
+}
+
+/** @throws {ConfigError} when a run would be written over the one that it starts from */
+export function refuseSameRun({ out, init }: { out: string; init?: string }): void {
+  if (init === undefined || !existsSync(out) || !existsSync(init)) return;
+  if (realpathSync(out) !== realpathSync(init)) return;
+  throw new ConfigError(
+    `--out and --init are the same run, ${out}: it would be replaced by what starts from it. Choose another --out.`,
+  );
+}
+
 /** Refuses a folder where a file is to be written. */
 export function refuseFolder(flag: string, file: string): void {
   if (existsSync(file) && statSync(file).isDirectory()) {
@@ -72,13 +112,14 @@ export function prepareFile(flag: string, file: string): void {
   }
 }
 
-/** The logger of a run: short lines on the console, JSON lines in its folder. */
+/** A run and its logger - short lines on the console, JSON lines in its folder - until the work is over; the run is closed then. */
 export async function withLogger<T>(run: RunDirectory, work: (logger: Logger) => Promise<T>): Promise<T> {
   const logger = createLogger({ file: run.logFile, console: true });
   try {
     return await work(logger);
   } finally {
     await closeLogger(logger);
+    run.close();
   }
 }
 

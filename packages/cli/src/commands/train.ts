@@ -18,7 +18,7 @@ import {
   type ForecastRunFlags,
 } from '../forecast-training.js';
 import { addKlFlags } from '../kl-flags.js';
-import { openRun, subjectOf } from '../model-files.js';
+import { subjectOf } from '../model-files.js';
 import {
   resolveSequenceRun,
   runSequenceTraining,
@@ -31,6 +31,9 @@ import { resolveStepRun, runStepTraining, type StepRunFlags } from '../step-trai
 import {
   addBackendFlags,
   addRunFlags,
+  changedByFlags,
+  givenFlags,
+  refuseSameRun,
   runMode,
   startBackend,
   type BackendFlags,
@@ -131,6 +134,7 @@ export function addTrain(program: Command): void {
 async function start(flags: TrainFlags, command: Command): Promise<void> {
   const entry: EnvironmentEntry = knownEnvironments().get(flags.env);
   refuseFlags(command, flags.env, entry.kind);
+  refuseSameRun(flags);
   if (flags.algo !== undefined) algorithmFor(flags.algo, flags.env, entry.kind);
   const backend = await startBackend(flags);
   const create = (config: Readonly<Record<string, unknown>>): RunDirectory =>
@@ -154,23 +158,25 @@ async function start(flags: TrainFlags, command: Command): Promise<void> {
 /** Goes on with what the folder says; only what `RESUMABLE` names may be changed. */
 export async function resume(flags: TrainFlags, command: Command): Promise<void> {
   const backend = await startBackend(flags);
-  const { run: found } = openRun(flags.out);
-  const run = RunDirectory.create(flags.out, { kind: 'train', config: found.config, mode: 'resume' });
-  const kind = subjectOf(run) as EnvironmentKind; // a pre-training run was refused by `create`
+  const found = RunDirectory.open(flags.out);
+  const kind = subjectOf(found);
+  const open = (): RunDirectory =>
+    RunDirectory.create(flags.out, { kind: 'train', config: found.config, mode: 'resume' });
+  if (kind === 'pretrain') return void open(); // refused by name
   const changed = changedByFlags(flags, command, RESUMABLE[kind]);
-  const { environment } = run.config as { environment: string };
+  const { environment } = found.config as { environment: string };
   switch (kind) {
     case 'forecast': {
-      const config = { ...resolveOptions(forecastRunConfig, run.config, ''), ...changed };
-      return runForecastTraining(run, config, backend, true);
+      const config = { ...resolveOptions(forecastRunConfig, found.config, ''), ...changed };
+      return runForecastTraining(open(), config, backend, true);
     }
     case 'sequence': {
-      const config = { ...resolveOptions(sequenceRunConfig, run.config, ''), ...changed };
-      return runSequenceTraining(run, config, environmentOfKind(environment, kind), backend, true);
+      const config = { ...resolveOptions(sequenceRunConfig, found.config, ''), ...changed };
+      return runSequenceTraining(open(), config, environmentOfKind(environment, kind), backend, true);
     }
     case 'step': {
-      const config = { ...resolveOptions(stepRunConfig, run.config, ''), ...changed };
-      return runStepTraining(run, config, environmentOfKind(environment, kind), backend, true);
+      const config = { ...resolveOptions(stepRunConfig, found.config, ''), ...changed };
+      return runStepTraining(open(), config, environmentOfKind(environment, kind), backend, true);
     }
   }
 }
@@ -182,30 +188,4 @@ function refuseFlags(command: Command, environment: string, kind: EnvironmentKin
   const [name, long] = wrong;
   const where = WHERE[name].map((useful) => `${KIND_NAMES[useful]}s`).join(' and ');
   throw new ConfigError(`${long} means nothing with --env ${environment}: it is for ${where}.`);
-}
-
-/** @throws {ConfigError} naming the first flag that a resumed run does not take */
-function changedByFlags(
-  flags: TrainFlags,
-  command: Command,
-  changeable: readonly string[],
-): Record<string, number> {
-  const given = givenFlags(command);
-  const always = ['out', 'resume', 'backend', 'device', 'threads'];
-  const wrong = given.find(([name]) => !always.includes(name) && !changeable.includes(name));
-  if (wrong) {
-    const allowed = [...changeable, ...always.slice(2)].map((name) => `--${name}`);
-    throw new ConfigError(
-      `${wrong[1]} cannot be changed by --resume: a resumed run keeps its configuration. Only ${allowed.slice(0, -1).join(', ')} and ${allowed.at(-1)} may be given.`,
-    );
-  }
-  const changes = given.map(([name]) => name).filter((name) => changeable.includes(name));
-  return Object.fromEntries(changes.map((name) => [name, flags[name as keyof TrainFlags] as number]));
-}
-
-/** The flags on the command line: the names of their options, and how they are written. */
-function givenFlags(command: Command): (readonly [name: string, long: string])[] {
-  return command.options
-    .filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli')
-    .map((option) => [option.attributeName(), option.long!] as const);
 }

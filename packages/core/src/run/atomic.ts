@@ -16,15 +16,15 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
-import { CheckpointError } from '../errors.js';
+import { CheckpointError, StorageError } from '../errors.js';
 
 const ASIDE = /^\..+\.(aside|removed)-\d+-\d+$/;
 const REPLACED = /^\.(.+)\.replaced$/;
 
 let asideCount = 0;
 
-/** A hidden name beside `path` that no other write of this process uses. */
-function asideName(path: string, kind: 'aside' | 'removed'): string {
+/** A hidden name beside `path` that no other write of this process uses; `recoverFolder` clears those that are left. */
+export function asideName(path: string, kind: 'aside' | 'removed'): string {
   return join(dirname(path), `.${basename(path)}.${kind}-${process.pid}-${asideCount++}`);
 }
 
@@ -40,16 +40,30 @@ const REASONS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
   EPERM: 'permission denied',
   ENOENT: 'no such file or folder',
+  EIO: 'the disk reports an error',
   ENOTDIR: 'a part of the path is a file, not a folder',
   EISDIR: 'it is a folder, not a file',
+  ENAMETOOLONG: 'a name in the path is too long',
 };
+/** The path is wrong and would be at any other time. */
+const WRONG_PATH = ['ENOTDIR', 'ENAMETOOLONG', 'EISDIR'];
 
 /** Turns an error of the file system into one sentence: what could not be done, to which file, and why. */
 export function fileError(doing: string, path: string, error: unknown): CheckpointError {
   if (error instanceof CheckpointError) return error;
-  const { code, message } = error as NodeJS.ErrnoException;
-  const reason = code === undefined ? message : `${REASONS[code] ?? message} (${code})`;
-  return new CheckpointError(`Cannot ${doing} ${path}: ${reason}.`);
+  const { code, message: text } = error as NodeJS.ErrnoException;
+  const reason = code === undefined ? text : `${REASONS[code] ?? text} (${code})`;
+  const message = `Cannot ${doing} ${path}: ${reason}.`;
+  return WRONG_PATH.includes(code ?? '') ? new CheckpointError(message) : new StorageError(message);
+}
+
+/** Tidies up as far as it can be: what failed before is the error to report, or nothing that matters is left. */
+export function quietly(work: () => void): void {
+  try {
+    work();
+  } catch {
+    // `recoverFolder` tries again when the folder is opened the next time
+  }
 }
 
 /** What a file holds. @throws {CheckpointError} naming the file and the reason when it cannot be read */
@@ -83,9 +97,29 @@ function flushFolder(path: string): void {
 }
 
 /**
+ * Makes durable what was appended to a file; one that is not there needs nothing.
+ *
+ * @throws {StorageError} naming the file and the reason
+ */
+export function flushFile(path: string): void {
+  if (!existsSync(path)) return;
+  try {
+    const file = openSync(path, 'r+');
+    try {
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+  } catch (error) {
+    throw fileError('flush', path, error);
+  }
+}
+
+/**
  * Writes a file in full or not at all, replacing one that is there.
  *
- * @throws {CheckpointError} naming the file and the reason; what was there before is unchanged then
+ * @throws {CheckpointError} naming the file and the reason; what was there before is unchanged then, unless only the last
+ *   flush failed
  */
 export function writeFileAtomically(path: string, content: Uint8Array | string): void {
   const aside = asideName(path, 'aside');
@@ -94,7 +128,7 @@ export function writeFileAtomically(path: string, content: Uint8Array | string):
     renameSync(aside, path);
     flushFolder(dirname(path));
   } catch (error) {
-    rmSync(aside, { force: true });
+    quietly(() => rmSync(aside, { force: true }));
     throw fileError('write', path, error);
   }
 }
@@ -123,11 +157,13 @@ export function writeFolderAtomically(
     renameSync(aside, path);
     flushFolder(dirname(path));
   } catch (error) {
-    rmSync(aside, { recursive: true, force: true });
-    if (!existsSync(path) && existsSync(replaced)) renameSync(replaced, path);
+    quietly(() => rmSync(aside, { recursive: true, force: true }));
+    quietly(() => {
+      if (!existsSync(path) && existsSync(replaced)) renameSync(replaced, path);
+    });
     throw fileError('write', path, error);
   }
-  rmSync(replaced, { recursive: true, force: true });
+  quietly(() => rmSync(replaced, { recursive: true, force: true }));
 }
 
 /** Removes a folder so that a crash never leaves half of it under its own name. */

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
-import { CheckpointError } from '../errors.js';
+import { CheckpointError, StorageError } from '../errors.js';
 import {
   fileError,
   recoverFolder,
@@ -47,6 +47,9 @@ interface Manifest {
   files: Record<string, ManifestFile>;
 }
 
+/** Written by another version: nothing is wrong with it, and nobody may pass over it. */
+class FormatError extends CheckpointError {}
+
 const sha256 = (content: Uint8Array | string): string => createHash('sha256').update(content).digest('hex');
 const folderName = (update: number): string => `update-${String(update).padStart(6, '0')}`;
 
@@ -67,8 +70,8 @@ function unseal(path: string): Record<string, unknown> {
   delete value.checksum;
   const version = value.formatVersion;
   if (typeof version === 'number' && version !== FORMAT_VERSION) {
-    throw new CheckpointError(
-      `${path} is of checkpoint format ${version}; this version of Rollcast reads format ${FORMAT_VERSION}.`,
+    throw new FormatError(
+      `${path} is of checkpoint format ${version}; this version of Rollcast reads format ${FORMAT_VERSION}. Use the version that config.json names, or a newer one.`,
     );
   }
   if (seal(value) !== text) throw new CheckpointError(`${path} is damaged: its checksum does not match.`);
@@ -120,12 +123,15 @@ export class CheckpointStore {
     }
     recoverFolder(this.folder);
     writeFolderAtomically(path, { ...files, [MANIFEST]: manifest });
-    if (best) {
-      const pointer = seal({ formatVersion: FORMAT_VERSION, update, manifestSha256: sha256(manifest) });
-      writeFileAtomically(join(this.folder, BEST), pointer);
-    }
+    if (best) this.writeBest(update, manifest);
     this.prune();
     return path;
+  }
+
+  /** Makes a checkpoint the one that `load('best')` gives. @throws {CheckpointError} when it is damaged or missing */
+  markBest(update: number): void {
+    const { path } = this.load(update);
+    this.writeBest(update, readFileSync(join(path, MANIFEST), 'utf8'));
   }
 
   /** The updates that have a checkpoint, ascending; nothing is verified. */
@@ -169,6 +175,33 @@ export class CheckpointStore {
     }
   }
 
+  /**
+   * The checkpoint that a run goes on from: the latest, or where that is damaged the one before it, and so on.
+   *
+   * @param onDamaged - told of each that is passed over, with the file that is damaged
+   * @returns undefined when none was ever written
+   * @throws {CheckpointError} when none is good, or one that would be passed over is of another version or cannot be read now
+   */
+  loadLatestGood(onDamaged: (message: string) => void): Checkpoint | undefined {
+    const messages: string[] = [];
+    for (const update of this.list().reverse()) {
+      try {
+        const checkpoint = this.read(update);
+        for (const message of messages)
+          onDamaged(`${message} Going on from the last good checkpoint, ${folderName(update)}.`);
+        return checkpoint;
+      } catch (error) {
+        const reported = fileError('read', join(this.folder, folderName(update)), error);
+        if (reported instanceof FormatError || reported instanceof StorageError) throw reported;
+        messages.push(reported.message);
+      }
+    }
+    if (messages.length === 0) return undefined;
+    throw new CheckpointError(
+      `${messages[0]} No other checkpoint is good; start anew with --force, or copy one back from elsewhere.`,
+    );
+  }
+
   /** Forgets the checkpoints after an update, so that a run continued from there does not mix with its old future. */
   discardAfter(update: number): void {
     if (!existsSync(this.folder)) return;
@@ -176,6 +209,11 @@ export class CheckpointStore {
     for (const later of this.list().filter((u) => u > update))
       removeFolderAtomically(join(this.folder, folderName(later)));
     if ((this.bestOrNothing() ?? -1) > update) rmSync(join(this.folder, BEST), { force: true });
+  }
+
+  private writeBest(update: number, manifest: string): void {
+    const mark = seal({ formatVersion: FORMAT_VERSION, update, manifestSha256: sha256(manifest) });
+    writeFileAtomically(join(this.folder, BEST), mark);
   }
 
   private prune(): void {

@@ -5,18 +5,24 @@
  *   metrics.jsonl             one line an update
  *   events.out.tfevents.*     the same for TensorBoard
  *   checkpoints/  plots/  report.html  log.jsonl
+ *   .lock/                    while a process writes there
  */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { CheckpointError, ConfigError, NumericalError } from '../errors.js';
-import { fileError, readFile, writeFileAtomically } from './atomic.js';
+import { fileError, flushFile, readFile, recoverFolder, writeFileAtomically } from './atomic.js';
+import { RunLock } from './lock.js';
 import { EventFileWriter } from './tfevents.js';
 import { rollcastVersion } from './version.js';
 
 const CONFIG = 'config.json';
 const FOLDER_OF_UPDATE = /^update-\d{6,}$/;
 const EVENTS = 'events.out.tfevents.';
+const CHECKPOINTS = 'checkpoints';
+const PLOTS = 'plots';
+/** What a process that is starting a run, or was killed while it did, has in a folder that holds no run yet. */
+const BEGINNING = /^(\.lock|\.\.lock\..+|\.config\.json\..+)$/;
 
 export type RunKind = 'pretrain' | 'train';
 /** `new` refuses a folder that holds a run, `force` replaces that run, `resume` continues it. */
@@ -47,6 +53,7 @@ export class RunDirectory {
   private constructor(
     readonly path: string,
     readonly description: RunDescription,
+    private readonly lock?: RunLock,
   ) {
     const existing = readdirSync(path).find((name) => name.startsWith(EVENTS));
     this.events = new EventFileWriter(
@@ -55,25 +62,45 @@ export class RunDirectory {
   }
 
   /**
-   * Starts, replaces or continues a run.
+   * Starts, replaces or continues a run, and keeps other processes from writing there until `close`.
    *
    * @throws {ConfigError} when the folder does not fit the mode; nothing is changed then
-   * @throws {CheckpointError} when the folder cannot be written
+   * @throws {StorageError} when the folder cannot be written, or another process is writing there
    */
   static create(path: string, { kind, config, mode }: CreateRunOptions): RunDirectory {
-    if (mode === 'resume') return RunDirectory.resume(path, kind);
-    refuseOccupied(path, mode);
-    const description: RunDescription = { rollcast: rollcastVersion(), kind, config };
+    if (mode === 'resume') RunDirectory.openToResume(path, kind);
+    else refuseOccupied(path, mode);
     try {
       mkdirSync(path, { recursive: true });
-      removeRun(path);
-      mkdirSync(join(path, 'checkpoints'), { recursive: true });
-      mkdirSync(join(path, 'plots'), { recursive: true });
     } catch (error) {
       throw fileError('make the run folder', path, error);
     }
-    writeFileAtomically(join(path, CONFIG), `${JSON.stringify(description, null, 2)}\n`);
-    return new RunDirectory(path, description);
+    const lock = RunLock.acquire(path);
+    try {
+      if (mode !== 'resume') refuseOccupied(path, mode); // another process may have been here in between
+      recoverFolder(path);
+      const description: RunDescription =
+        mode === 'resume'
+          ? RunDirectory.openToResume(path, kind).description
+          : { rollcast: rollcastVersion(), kind, config };
+      if (mode !== 'resume') {
+        removeRun(path);
+        writeFileAtomically(join(path, CONFIG), `${JSON.stringify(description, null, 2)}\n`);
+      }
+      for (const folder of [CHECKPOINTS, PLOTS]) {
+        mkdirSync(join(path, folder), { recursive: true });
+        recoverFolder(join(path, folder));
+      }
+      return new RunDirectory(path, description, lock);
+    } catch (error) {
+      lock.release();
+      throw error instanceof ConfigError ? error : fileError('make the run folder', path, error);
+    }
+  }
+
+  /** Lets other processes write there. */
+  close(): void {
+    this.lock?.release();
   }
 
   /** Opens a run for reading. @throws {CheckpointError} when the path is missing, a file, or no run */
@@ -88,7 +115,7 @@ export class RunDirectory {
     return new RunDirectory(path, description);
   }
 
-  private static resume(path: string, kind: RunKind): RunDirectory {
+  private static openToResume(path: string, kind: RunKind): RunDirectory {
     let run: RunDirectory;
     try {
       run = RunDirectory.open(path);
@@ -109,11 +136,11 @@ export class RunDirectory {
   }
 
   get checkpointFolder(): string {
-    return join(this.path, 'checkpoints');
+    return join(this.path, CHECKPOINTS);
   }
 
   get plotFolder(): string {
-    return join(this.path, 'plots');
+    return join(this.path, PLOTS);
   }
 
   /** Updates in which an invariant broke, each with what is needed to repeat it. */
@@ -158,6 +185,12 @@ export class RunDirectory {
     this.events.addScalars(update, scalars);
   }
 
+  /** Makes the metrics durable: before a checkpoint, so that none is missing that it counts as done. */
+  flushMetrics(): void {
+    flushFile(this.metricsFile);
+    flushFile(this.events.path);
+  }
+
   /**
    * Every line of `metrics.jsonl`, in order. A last line without its end, left by a killed process, is passed over.
    *
@@ -175,7 +208,7 @@ export class RunDirectory {
       }
       if (!isMetrics(record))
         throw new CheckpointError(
-          `${this.metricsFile}:${index + 1} is damaged: not a line of finite metrics.`,
+          `${this.metricsFile}:${index + 1} is damaged: not a line of finite metrics. Without that line the run can be read.`,
         );
       return record;
     });
@@ -224,7 +257,7 @@ function refuseOccupied(path: string, mode: 'new' | 'force'): void {
       `${path} already holds a run. Use --resume to continue it, --force to replace it, or choose another folder.`,
     );
   }
-  if (readdirSync(path).length > 0)
+  if (readdirSync(path).some((name) => !BEGINNING.test(name)))
     throw new ConfigError(`${path} holds files that are not a run; choose another folder.`);
 }
 
@@ -235,8 +268,9 @@ function removeRun(path: string): void {
     for (const name of readdirSync(folder))
       if (pattern.test(name)) rmSync(join(folder, name), { recursive: true, force: true });
   };
+  // checkpoints first: while there is one, the metrics that belong to it are there
+  removeMatching(join(path, CHECKPOINTS), /^(\.?update-\d{6,}.*|\.?best\.json.*)$/);
   removeMatching(path, /^(metrics\.jsonl|log\.jsonl|report\.html|result\.json|events\.out\.tfevents\..*)$/);
-  removeMatching(join(path, 'checkpoints'), /^(\.?update-\d{6,}.*|\.?best\.json.*)$/);
-  removeMatching(join(path, 'plots'), /\.(svg|png)$/);
+  removeMatching(join(path, PLOTS), /\.(svg|png)$/);
   removeMatching(join(path, 'dumps'), FOLDER_OF_UPDATE);
 }

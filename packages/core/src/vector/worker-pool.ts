@@ -6,6 +6,7 @@ import { vectorBuffers, type EnvironmentSpec } from './buffers.js';
 import type { InstanceState, VectorBuffers } from './batch.js';
 import type { EnvironmentModule } from './load-environment.js';
 import {
+  ANYBODY,
   Command,
   CONTROL_WORDS,
   Reply,
@@ -18,6 +19,8 @@ import {
 
 /** How long a worker may take over one request before it counts as lost, in milliseconds. */
 const PATIENCE = 600_000;
+/** Between two looks at whether a worker that has not answered is still there, in milliseconds. */
+const LOOK_AGAIN = 500;
 
 interface Thread {
   readonly worker: Worker;
@@ -27,6 +30,8 @@ interface Thread {
   readonly instances: number;
   /** The thread has ended and will answer nothing more. */
   gone: boolean;
+  /** Whether Node says, by what `postMessage` returns, that a port has lost its other end. */
+  readonly canLook: boolean;
 }
 
 export interface PoolOptions {
@@ -128,7 +133,9 @@ function startThread(start: Omit<WorkerStart, 'control' | 'port'>): Thread {
     first: start.first,
     instances: start.instances,
     gone: false,
+    canLook: isThere(port1),
   };
+  worker.on('error', () => undefined); // told by the next request; unheard, it would end the process
   worker.once('exit', () => {
     thread.gone = true;
   });
@@ -138,21 +145,34 @@ function startThread(start: Omit<WorkerStart, 'control' | 'port'>): Thread {
 /** The spec of the environment, once the worker has made its instances. */
 function firstReply({ worker }: Thread): Promise<EnvironmentSpec> {
   return new Promise((resolve, reject) => {
+    const ended = (why: string): void =>
+      reject(
+        new EnvironmentError(`A worker ended while it made its instances${why}; try it with workers: 0.`),
+      );
     worker.once('message', ({ spec, error }: WorkerReply) => {
-      worker.off('error', reject);
       if (spec) resolve(spec);
       else reject(error!.isConfig ? new ConfigError(error!.message) : new EnvironmentError(error!.message));
     });
-    worker.once('error', reject);
+    worker.once('error', ({ message }: Error) => ended(`: ${message}`));
+    worker.once('exit', () => ended('')); // says nothing new after one of the others
   });
 }
 
+/** No event arrives while this thread waits; a port tells whether its other end is still open. */
+function isThere(port: MessagePort): boolean {
+  const answer: unknown = port.postMessage(ANYBODY);
+  return answer === true;
+}
+
 function waitForReply(thread: Thread): WorkerReply {
-  const { control, port } = thread;
+  const { control, port, canLook } = thread;
+  const started = performance.now();
   const asked = Atomics.load(control, Word.request);
   for (let done = Atomics.load(control, Word.done); done !== asked; done = Atomics.load(control, Word.done)) {
     if (thread.gone) break;
-    if (Atomics.wait(control, Word.done, done, PATIENCE) === 'timed-out') {
+    if (Atomics.wait(control, Word.done, done, LOOK_AGAIN) !== 'timed-out') continue;
+    if (canLook && !isThere(port)) thread.gone = true;
+    else if (performance.now() - started > PATIENCE) {
       thread.gone = true; // whatever it answers now would be taken for the answer to something else
       return lost(
         thread,
@@ -163,7 +183,7 @@ function waitForReply(thread: Thread): WorkerReply {
   const reply = Atomics.load(control, Word.reply);
   if (thread.gone || reply === Reply.gone) {
     thread.gone = true;
-    return lost(thread, 'has ended. An environment may have called process.exit');
+    return lost(thread, 'has ended. An environment may have called process.exit or run out of memory');
   }
   return reply === Reply.message ? (receiveMessageOnPort(port)!.message as WorkerReply) : {};
 }

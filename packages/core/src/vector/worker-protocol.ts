@@ -18,6 +18,9 @@ export const Command = { step: 0, message: 1 } as const;
 /** In `Word.reply`: nothing to say, a message is on the port, or the thread has ended. */
 export const Reply = { none: 0, message: 1, gone: 2 } as const;
 
+/** On the port: no request, but a look at whether the other end is still there. */
+export const ANYBODY = null;
+
 export interface WorkerStart {
   readonly source: EnvironmentModule;
   /** Instances first … first + instances − 1 are this worker's. */

@@ -6,6 +6,7 @@ import { ConfigError } from '../errors.js';
 import { EnvironmentBatch } from './batch.js';
 import { loadEnvironment } from './load-environment.js';
 import {
+  ANYBODY,
   Command,
   Reply,
   Word,
@@ -45,6 +46,12 @@ function answer(reply?: WorkerReply): void {
   Atomics.notify(control, Word.done);
 }
 
+function nextRequest(): WorkerRequest {
+  let message: unknown = ANYBODY;
+  while (message === ANYBODY) message = receiveMessageOnPort(port)!.message;
+  return message as WorkerRequest;
+}
+
 /** Until it is told to close: the main thread may be waiting at any time, so nothing here is asynchronous. */
 function serve(batch: EnvironmentBatch): void {
   for (let handled = 0; ;) {
@@ -57,7 +64,7 @@ function serve(batch: EnvironmentBatch): void {
         answer(infos.length > 0 ? { infos } : undefined);
         continue;
       }
-      const request = receiveMessageOnPort(port)!.message as WorkerRequest;
+      const request = nextRequest();
       if (request.kind === 'reset') batch.reset(request.seed);
       if (request.kind === 'restore') batch.restore(request.seed, request.states);
       if (request.kind === 'close') {

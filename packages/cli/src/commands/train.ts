@@ -10,7 +10,7 @@ import {
   knownEnvironments,
   type EnvironmentKind,
 } from '../environments.js';
-import { collect, integer, number } from '../flags.js';
+import { collect, givenFlags, integer, number } from '../flags.js';
 import {
   forecastRunConfig,
   resolveForecastRun,
@@ -201,11 +201,4 @@ function changedByFlags(
   }
   const changes = given.map(([name]) => name).filter((name) => changeable.includes(name));
   return Object.fromEntries(changes.map((name) => [name, flags[name as keyof TrainFlags] as number]));
-}
-
-/** The flags on the command line: the names of their options, and how they are written. */
-function givenFlags(command: Command): (readonly [name: string, long: string])[] {
-  return command.options
-    .filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli')
-    .map((option) => [option.attributeName(), option.long!] as const);
 }

@@ -1,6 +1,6 @@
 /** Turning text from the command line into values, with messages that name the flag. */
 import { ConfigError } from '@rollcast/core';
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 
 /** A whole number within bounds, for commander. */
 export function integer(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
@@ -96,4 +96,11 @@ function parseValue(text: string): unknown {
   } catch {
     return text;
   }
+}
+
+/** The flags on the command line: the names of their options, and how they are written. */
+export function givenFlags(command: Command): (readonly [name: string, long: string])[] {
+  return command.options
+    .filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli')
+    .map((option) => [option.attributeName(), option.long!] as const);
 }

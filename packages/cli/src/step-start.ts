@@ -96,8 +96,12 @@ const moments = z.object({ mean: z.array(z.number()), variance: z.array(z.number
 const wrapper = z.object({ inner: z.unknown(), own: z.unknown() });
 const collector = z.object({ environment: wrapper });
 
-/** The statistics of observations that a run has saved, which must have normalised them. */
-function savedMoments(checkpoint: Checkpoint, { normaliseRewards }: StepRunConfig): MomentsState {
+/**
+ * The statistics of observations that a run has saved, which must have normalised them.
+ *
+ * @throws {CheckpointError} when there are none
+ */
+export function savedMoments(checkpoint: Checkpoint, { normaliseRewards }: StepRunConfig): MomentsState {
   try {
     const { environment } = collector.parse(readCollector(checkpoint));
     // rewards are normalised outside of observations

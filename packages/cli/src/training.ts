@@ -172,7 +172,7 @@ export async function trainInRun(
     logger.info(
       result.reason === 'stopped'
         ? `stopped after ${result.updates} of ${updates} updates; continue with: rollcast train --out ${run.path} --resume`
-        : `done: checkpoint, metrics and plots in ${run.path}`,
+        : `done: checkpoint, metrics and plots in ${run.path}; judge it with: rollcast evaluate --run ${run.path}`,
     );
     return result;
   } finally {

@@ -149,6 +149,8 @@ export type { Collected, RolloutCollector } from './rollout/collector.js';
 export { EpisodeStatistics } from './rollout/episode-statistics.js';
 export type { EpisodeStatisticsState } from './rollout/episode-statistics.js';
 export { decodeRollout, encodeRollout } from './rollout/rollout-files.js';
+export { playEpisodes, playSequences } from './rollout/play-episodes.js';
+export type { PlayedSequences, PlayEpisodesOptions, PlaySequencesOptions } from './rollout/play-episodes.js';
 export { scoredRows } from './rollout/rollout.js';
 export type { ObservationInputs, ReferenceScores, Rollout, SequenceInputs } from './rollout/rollout.js';
 export { writeFileAtomically, writeFolderAtomically } from './run/atomic.js';

@@ -1,11 +1,18 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { ConfigError, resolveOptions, writeFileAtomically, type RunDirectory } from '@rollcast/core';
+import {
+  ConfigError,
+  resolveOptions,
+  writeFileAtomically,
+  type Checkpoint,
+  type RunDirectory,
+} from '@rollcast/core';
 import { DegradationEnvironment, RLDataset, dataOptions, type DegradationWindow } from '@rollcast/envs';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 
 import {
+  DATA_FLAGS,
   addDataFlags,
   fileSource,
   loadSource,
@@ -13,9 +20,17 @@ import {
   parseRecipe,
   type DataFlags,
 } from '../data-source.js';
+import { episodeTable, evaluateEpisodes, playModes } from '../episode-evaluation.js';
 import { evaluate, generatedSequences, type Evaluation, type EvaluationWithPaths } from '../evaluation.js';
-import { integer } from '../flags.js';
-import { openRun, readModel, readReference, type CheckpointChoice } from '../model-files.js';
+import { givenFlags, integer } from '../flags.js';
+import {
+  openRun,
+  readModel,
+  readReference,
+  runName,
+  subjectOf,
+  type CheckpointChoice,
+} from '../model-files.js';
 import { progress } from '../progress.js';
 import { drawCharts, evaluationCharts, evaluationTable, verdict } from '../report/evaluation-report.js';
 import { renderReport, type ReportChart } from '../report/html.js';
@@ -32,14 +47,21 @@ interface EvaluateRequest extends DataFlags {
 }
 
 interface EvaluateFlags extends EvaluateRequest, BackendFlags {
+  episodes: number;
+  greedy?: boolean;
+  sampled?: boolean;
   json?: string;
 }
+
+/** Flags that mean something for forecasts alone, and those for runs on step and sequence environments alone. */
+const FORECAST_FLAGS: readonly string[] = [...DATA_FLAGS, 'windowsPerUnit', 'samples'];
+const EPISODE_FLAGS: readonly string[] = ['episodes', 'greedy', 'sampled'];
 
 export function addEvaluate(program: Command): void {
   const command = program
     .command('evaluate')
     .description(
-      'Judge a run beside naive lines and its frozen reference, on held-out units or on other data.',
+      'Judge a run: forecasts beside naive lines and the frozen reference, on held-out units or other data; a policy by the returns of whole episodes.',
     )
     .requiredOption('--run <folder>', 'run to judge')
     .option(
@@ -47,9 +69,17 @@ export function addEvaluate(program: Command): void {
       'latest, best or the number of an update (default: best of pretrain, latest of train)',
       checkpointChoice,
     )
-    .option('--windows-per-unit <count>', 'evenly spaced windows of each unit', integer(1), 40)
-    .option('--samples <paths>', 'sampled paths a window', integer(2), 16)
-    .option('--seed <number>', 'seed of the sampled paths', integer(0), 0)
+    .option('--windows-per-unit <count>', 'forecasts: evenly spaced windows of each unit', integer(1), 40)
+    .option('--samples <paths>', 'forecasts: sampled paths a window', integer(2), 16)
+    .option('--episodes <count>', 'step and sequence environments: episodes, or sequences', integer(1), 100)
+    .addOption(
+      new Option(
+        '--greedy',
+        'step and sequence environments: only the most likely actions (default: both)',
+      ).conflicts('sampled'),
+    )
+    .option('--sampled', 'step and sequence environments: only actions drawn as in training')
+    .option('--seed <number>', 'seed of what is drawn: paths, starts, actions', integer(0), 0)
     .option('--json <file>', 'also write the table as JSON');
   addBackendFlags(addDataFlags(command));
   command.action(runEvaluate);
@@ -60,9 +90,75 @@ function checkpointChoice(text: string): CheckpointChoice {
   return integer(0)(text);
 }
 
-async function runEvaluate(flags: EvaluateFlags): Promise<void> {
+async function runEvaluate(flags: EvaluateFlags, command: Command): Promise<void> {
+  const { run, checkpoint } = openRun(flags.run, flags.checkpoint);
+  refuseFlags(command, run);
   if (flags.json) prepareFile('--json', flags.json);
-  const { run, result, charts } = await evaluateRun(flags, await startBackend(flags));
+  const backend = await startBackend(flags);
+  if (isOfEpisodes(run)) await runEpisodes(flags, run, checkpoint, backend);
+  else await runForecasts(flags, backend);
+}
+
+function isOfEpisodes(run: RunDirectory): boolean {
+  return ['step', 'sequence'].includes(subjectOf(run));
+}
+
+/** @throws {ConfigError} naming the first flag that this run has no use for */
+function refuseFlags(command: Command, run: RunDirectory): void {
+  const useless = isOfEpisodes(run) ? FORECAST_FLAGS : EPISODE_FLAGS;
+  const wrong = givenFlags(command).find(([name]) => useless.includes(name));
+  if (!wrong) return;
+  const where = isOfEpisodes(run) ? 'forecasts' : 'runs on step and sequence environments';
+  throw new ConfigError(
+    `${wrong[1]} means nothing for ${run.path}, ${runName(subjectOf(run))}: it is for ${where}.`,
+  );
+}
+
+/** Returns of whole episodes, printed, as a page, and as JSON when asked for. */
+async function runEpisodes(
+  flags: EvaluateFlags,
+  run: RunDirectory,
+  checkpoint: Checkpoint,
+  backend: string,
+): Promise<void> {
+  const { episodes, seed, greedy, sampled, json } = flags;
+  const modes = playModes.filter((mode) => (greedy ? mode === 'greedy' : !sampled || mode === 'sampled'));
+  const bar = progress({ label: 'evaluating', total: modes.length * episodes, unit: 'episodes' });
+  const evaluation = await withLogger(run, async (logger) => {
+    logger.info(backend);
+    try {
+      return await evaluateEpisodes(run, checkpoint, {
+        episodes,
+        seed,
+        modes,
+        onProgress: (done) => bar.tick(done),
+      });
+    } finally {
+      bar.done();
+    }
+  });
+  if (json) writeFileAtomically(json, `${JSON.stringify(evaluation, null, 2)}\n`);
+  const table = episodeTable(evaluation);
+  const note =
+    'The 95 % interval of the mean is a percentile bootstrap over episodes: what other episodes of this policy would give, not what another training would.';
+  console.log(`\n${renderTextTable(table)}\n${note}`);
+  const charts = trainingChart(
+    run,
+    'return',
+    'What the training saw: the mean return of its last 100 episodes.',
+  );
+  const command = `npx rollcast evaluate --run ${flags.run} --episodes ${episodes} --seed ${seed}`;
+  const commands = [modes.length > 1 ? command : `${command} --${modes[0]}`];
+  const title = `Evaluation of ${run.path}`;
+  writeFileAtomically(
+    run.reportFile,
+    renderReport({ title, summary: [note], tables: [table], charts, commands }),
+  );
+  console.log(`\nPage with the picture: ${run.reportFile}${json ? `; numbers: ${json}` : ''}`);
+}
+
+async function runForecasts(flags: EvaluateFlags, backend: string): Promise<void> {
+  const { run, result, charts } = await evaluateRun(flags, backend);
   const { evaluation } = result;
   if (flags.json) writeFileAtomically(flags.json, `${JSON.stringify(evaluation, null, 2)}\n`);
   console.log(`\n${renderTextTable(evaluationTable(evaluation))}\n`);
@@ -114,7 +210,9 @@ export async function evaluateRun(
       });
       bar.done();
       const charts = await drawCharts(run.plotFolder, evaluationCharts(result, windows, dataset.set));
-      return { run, result, charts: [...charts, ...trainingChart(run)] };
+      const caption =
+        'What the fine-tuning saw, update by update: windows are drawn at random, so the reward is noisy.';
+      return { run, result, charts: [...charts, ...trainingChart(run, 'reward', caption)] };
     } finally {
       bar.done();
       reference?.dispose();
@@ -123,12 +221,10 @@ export async function evaluateRun(
   });
 }
 
-/** The curve of reward and KL that the training left, if there is one. */
-function trainingChart({ plotFolder }: RunDirectory): ReportChart[] {
-  const file = join(plotFolder, 'reward.svg');
+/** The curve that the training left, if there is one. */
+function trainingChart({ plotFolder }: RunDirectory, name: string, caption: string): ReportChart[] {
+  const file = join(plotFolder, `${name}.svg`);
   if (!existsSync(file)) return [];
-  const caption =
-    'What the fine-tuning saw, update by update: windows are drawn at random, so the reward is noisy.';
   return [{ title: 'Training', svg: readFileSync(file, 'utf8'), caption }];
 }
 

@@ -15,7 +15,7 @@ import {
 } from '@rollcast/core';
 import { Option, type Command } from 'commander';
 
-import { integer } from '../flags.js';
+import { givenFlags, integer } from '../flags.js';
 
 /** Flags of every command that computes. */
 export interface BackendFlags {
@@ -77,13 +77,6 @@ export function changedByFlags(
   }
   const changes = given.map(([name]) => name).filter((name) => changeable.includes(name));
   return Object.fromEntries(changes.map((name) => [name, (flags as Record<string, number>)[name]]));
-}
-
-/** The flags on the command line: the names of their options, and how they are written. */
-export function givenFlags(command: Command): (readonly [name: string, long: string])[] {
-  return command.options
-    .filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli')
-    .map((option) => [option.attributeName(), option.long!] as const);
 }
 
 /** @throws {ConfigError} when a run would be written over the one that it starts from */

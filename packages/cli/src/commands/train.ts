@@ -10,7 +10,7 @@ import {
   knownEnvironments,
   type EnvironmentKind,
 } from '../environments.js';
-import { collect, integer, number } from '../flags.js';
+import { collect, givenFlags, integer, number } from '../flags.js';
 import {
   forecastRunConfig,
   resolveForecastRun,
@@ -32,7 +32,6 @@ import {
   addBackendFlags,
   addRunFlags,
   changedByFlags,
-  givenFlags,
   refuseSameRun,
   runMode,
   startBackend,

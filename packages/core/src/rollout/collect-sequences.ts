@@ -1,13 +1,13 @@
-import type { SequenceBatch, SequenceEnvironment, SequenceReward } from '../environment.js';
-import { ConfigError, EnvironmentError } from '../errors.js';
-import { exactKl } from '../math/kl.js';
-import type { Generation, SequencePolicy } from '../policy.js';
+import type { SequenceBatch, SequenceEnvironment } from '../environment.js';
+import { ConfigError } from '../errors.js';
+import type { SequencePolicy } from '../policy.js';
 import { RandomStream } from '../random.js';
-import { compile, tf, type CompiledFunction } from '../tf.js';
 import type { Collected, RolloutCollector } from './collector.js';
 import { EpisodeStatistics, type EpisodeStatisticsState } from './episode-statistics.js';
 import { repeatBatch, repeatRows } from './repeat-batch.js';
-import type { ReferenceScores, Rollout } from './rollout.js';
+import type { Rollout } from './rollout.js';
+import { checkContexts, checkedReward, rewardPerStep, sumsOfRows } from './sequence-checks.js';
+import { SequenceReferenceScorer } from './sequence-reference.js';
 import { refuseSharedWeights } from './shared-weights.js';
 
 export interface CollectorOptions {
@@ -44,7 +44,7 @@ export function collectSequences(options: CollectOptions): Collected & { batch: 
  * Collecting leaves no tensor behind; `dispose` frees what was compiled, and nothing that it was given.
  */
 export class SequenceCollector implements RolloutCollector {
-  private readonly reference: ReferenceScorer | undefined;
+  private readonly reference: SequenceReferenceScorer | undefined;
   private readonly statistics = new EpisodeStatistics();
 
   /**
@@ -59,7 +59,7 @@ export class SequenceCollector implements RolloutCollector {
       );
     }
     refuseSharedWeights(options.policy, options.referencePolicy);
-    if (options.referencePolicy) this.reference = new ReferenceScorer(options.referencePolicy);
+    if (options.referencePolicy) this.reference = new SequenceReferenceScorer(options.referencePolicy);
   }
 
   get policy(): SequencePolicy {
@@ -146,131 +146,6 @@ export class SequenceCollector implements RolloutCollector {
     const { tokens } = policy.generate({ contextTokens, batchSize: size, horizon });
     const { reward } = checkedReward(environment, sampled, tokens);
     return repeatRows(rewardPerStep(reward, size, horizon), size, samplesPerContext);
-  }
-}
-
-/** What the environment says about generated tokens, checked. */
-function checkedReward(
-  environment: SequenceEnvironment,
-  batch: SequenceBatch,
-  generated: Int32Array,
-): SequenceReward {
-  const { name, horizon } = environment;
-  const { reward, components } = environment.reward(batch, generated);
-  checkNumbers(`The reward of the environment "${name}"`, reward, batch.size, horizon);
-  for (const [component, numbers] of Object.entries(components))
-    checkNumbers(`The component "${component}" of the environment "${name}"`, numbers, batch.size, horizon);
-  return { reward, components };
-}
-
-/** A token that the embedding does not know would be read as nothing at all; so would a batch cut into other rows. */
-function checkContexts(
-  { name, vocabularySize, contextLength }: SequenceEnvironment,
-  { size, contextTokens }: SequenceBatch,
-  batchSize: number,
-  policyVocabulary: number,
-): void {
-  if (vocabularySize !== policyVocabulary) {
-    throw new EnvironmentError(
-      `The environment "${name}" speaks ${vocabularySize} tokens and the policy ${policyVocabulary}; give both one tokeniser.`,
-    );
-  }
-  if (size !== batchSize || contextTokens.length !== batchSize * contextLength) {
-    throw new EnvironmentError(
-      `The environment "${name}" must sample ${batchSize} contexts of ${contextLength} tokens; got ${size} contexts and ${contextTokens.length} tokens in all.`,
-    );
-  }
-  const wrong = contextTokens.findIndex((token) => token < 0 || token >= vocabularySize);
-  if (wrong >= 0) {
-    throw new EnvironmentError(
-      `The environment "${name}" sampled the token ${contextTokens[wrong]} at position ${wrong}; tokens are 0 … ${vocabularySize - 1}.`,
-    );
-  }
-}
-
-/** One number a sequence or one a step, all finite. */
-function checkNumbers(what: string, numbers: Float32Array, batchSize: number, horizon: number): void {
-  if (numbers.length !== batchSize && numbers.length !== batchSize * horizon) {
-    throw new EnvironmentError(
-      `${what} must have one number a sequence (${batchSize}) or one a step (${batchSize * horizon}); got ${numbers.length}.`,
-    );
-  }
-  const wrong = numbers.findIndex((x) => !Number.isFinite(x));
-  if (wrong >= 0)
-    throw new EnvironmentError(`${what} must be finite; got ${numbers[wrong]} at position ${wrong}.`);
-}
-
-/** A reward of one number a sequence sits on the last step; [B] or [B, L] → [B, L]. */
-function rewardPerStep(reward: Float32Array, batchSize: number, horizon: number): Float32Array {
-  if (reward.length === batchSize * horizon) return reward;
-  const perStep = new Float32Array(batchSize * horizon);
-  for (let b = 0; b < batchSize; b++) perStep[(b + 1) * horizon - 1] = reward[b];
-  return perStep;
-}
-
-/** [B, L] → B sums. */
-function sumsOfRows(values: Float32Array, rows: number): number[] {
-  const width = values.length / rows;
-  return Array.from({ length: rows }, (_, b) =>
-    values.subarray(b * width, (b + 1) * width).reduce((a, x) => a + x, 0),
-  );
-}
-
-/** What the frozen policy says about generated tokens; parts of the rows go on several threads at once. */
-class ReferenceScorer {
-  private readonly pass: CompiledFunction<tf.Tensor[], Record<keyof ReferenceScores, tf.Tensor>>;
-
-  constructor(private readonly reference: SequencePolicy) {
-    this.pass = compile((contexts: tf.Tensor, actions: tf.Tensor, logDistribution: tf.Tensor) => {
-      const scores = reference.score(contexts as tf.Tensor2D, actions as tf.Tensor2D);
-      return {
-        logProbs: scores.logProbs,
-        distribution: scores.logDistribution,
-        exactKl: exactKl(logDistribution as tf.Tensor3D, scores.logDistribution),
-      };
-    });
-  }
-
-  score(
-    { size, contextTokens }: SequenceBatch,
-    { tokens, logDistribution }: Generation,
-    horizon: number,
-  ): ReferenceScores {
-    const { vocabularySize } = this.reference;
-    const context = contextTokens.length / size;
-    const rows = this.reference.rowsPerPass?.(context + horizon) ?? size;
-    const scores = {
-      logProbs: new Float32Array(size * horizon),
-      distribution: new Float32Array(size * horizon * vocabularySize),
-      exactKl: new Float32Array(size * horizon),
-    };
-    const starts = Array.from({ length: Math.ceil(size / rows) }, (_, i) => i * rows);
-    const part = <A extends Float32Array | Int32Array>(all: A, start: number): A => {
-      const width = all.length / size;
-      return all.subarray(start * width, Math.min(size, start + rows) * width) as A;
-    };
-    const results = tf.tidy(() =>
-      this.pass.map(
-        starts.map((start) => {
-          const count = Math.min(rows, size - start);
-          return [
-            tf.tensor2d(part(contextTokens, start), [count, context], 'int32'),
-            tf.tensor2d(part(tokens, start), [count, horizon], 'int32'),
-            tf.tensor3d(part(logDistribution!, start), [count, horizon, vocabularySize]),
-          ];
-        }),
-      ),
-    );
-    results.forEach((result, i) => {
-      for (const name of ['logProbs', 'distribution', 'exactKl'] as const)
-        part(scores[name], starts[i]).set(result[name].dataSync());
-      tf.dispose(result);
-    });
-    return scores;
-  }
-
-  dispose(): void {
-    this.pass.dispose();
   }
 }
 

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { addBench } from './commands/bench.js';
 import { addDoctor } from './commands/doctor.js';
 import { addEvaluate } from './commands/evaluate.js';
+import { addForecast } from './commands/forecast.js';
 import { addList } from './commands/list.js';
 import { addPretrain } from './commands/pretrain.js';
 import { addQuickstart } from './commands/quickstart.js';
@@ -24,6 +25,7 @@ export function buildProgram(): Command {
   addPretrain(program);
   addTrain(program);
   addEvaluate(program);
+  addForecast(program);
   addBench(program);
   addList(program);
   addDoctor(program);
@@ -35,7 +37,7 @@ export function buildProgram(): Command {
 /**
  * Runs one command line.
  *
- * @returns the exit code: 0, 1 for an internal failure, 2 for a request that cannot be carried out, 130 or 143 when
+ * @returns the exit code: 0, 1 for an internal failure or where units were left out of a forecast, 2 for a request that cannot be carried out, 130 or 143 when
  *   interrupted
  */
 export async function main(args: readonly string[]): Promise<number> {

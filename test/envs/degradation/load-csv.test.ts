@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from '@jest/globals';
 
 import { ConfigError, DataError } from '@rollcast/core';
-import { loadSeries, type DataOptions } from '@rollcast/envs';
+import { RLDataset, loadSeries, type DataOptions } from '@rollcast/envs';
 
 import { DataFolder, errorOf } from './support.js';
 
@@ -71,10 +71,11 @@ describe('long CSV', () => {
     ]);
   });
 
-  test('uneven time steps are kept and noted', () => {
+  test('uneven time steps are kept, and noted where windows are made', () => {
     const set = load('unit,t,y\na,0,1\na,1,2\na,5,3\n');
     expect(Array.from(set.units[0].times)).toEqual([0, 1, 5]);
-    expect(set.notes.join('\n')).toContain('uneven in 1 of 1 units (a)');
+    const { notes } = new RLDataset(set, { contextLength: 2, horizon: 1 });
+    expect(notes.join('\n')).toContain('uneven in 1 of 1 units (a): windows count points');
   });
 });
 

@@ -15,12 +15,19 @@ import {
 } from '../data-source.js';
 import { evaluate, generatedSequences, type Evaluation, type EvaluationWithPaths } from '../evaluation.js';
 import { integer } from '../flags.js';
-import { openRun, readModel, readReference, type CheckpointChoice } from '../model-files.js';
+import { openForecastRun, readModel, readReference, type CheckpointChoice } from '../model-files.js';
 import { progress } from '../progress.js';
 import { drawCharts, evaluationCharts, evaluationTable, verdict } from '../report/evaluation-report.js';
 import { renderReport, type ReportChart } from '../report/html.js';
 import { renderTextTable } from '../report/table.js';
-import { addBackendFlags, prepareFile, startBackend, withLogger, type BackendFlags } from './shared.js';
+import {
+  addBackendFlags,
+  addCheckpointFlag,
+  prepareFile,
+  startBackend,
+  withLogger,
+  type BackendFlags,
+} from './shared.js';
 
 /** What to judge, and on what. */
 interface EvaluateRequest extends DataFlags {
@@ -41,23 +48,14 @@ export function addEvaluate(program: Command): void {
     .description(
       'Judge a run beside naive lines and its frozen reference, on held-out units or on other data.',
     )
-    .requiredOption('--run <folder>', 'run to judge')
-    .option(
-      '--checkpoint <which>',
-      'latest, best or the number of an update (default: best of pretrain, latest of train)',
-      checkpointChoice,
-    )
+    .requiredOption('--run <folder>', 'run to judge');
+  addCheckpointFlag(command)
     .option('--windows-per-unit <count>', 'evenly spaced windows of each unit', integer(1), 40)
     .option('--samples <paths>', 'sampled paths a window', integer(2), 16)
     .option('--seed <number>', 'seed of the sampled paths', integer(0), 0)
     .option('--json <file>', 'also write the table as JSON');
   addBackendFlags(addDataFlags(command));
   command.action(runEvaluate);
-}
-
-function checkpointChoice(text: string): CheckpointChoice {
-  if (text === 'latest' || text === 'best') return text;
-  return integer(0)(text);
 }
 
 async function runEvaluate(flags: EvaluateFlags): Promise<void> {
@@ -82,7 +80,7 @@ export async function evaluateRun(
   flags: EvaluateRequest,
   backend: string,
 ): Promise<{ run: RunDirectory; result: EvaluationWithPaths; charts: ReportChart[] }> {
-  const { run, checkpoint } = openRun(flags.run, flags.checkpoint);
+  const { run, checkpoint } = openForecastRun(flags.run, flags.checkpoint);
   const { dataset, windows } = evaluationWindows(flags, run);
   return withLogger(run, async (logger) => {
     logger.info(backend);

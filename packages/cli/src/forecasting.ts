@@ -111,7 +111,7 @@ function alreadyCrossed(set: SeriesSet, { times, values }: UnitSeries, threshold
   while (since > 0 && hasCrossed(set, values[since - 1], threshold)) since--;
   const value = orient([values[last]], set.sign)[0];
   const side = set.direction === 'falls' ? 'below' : 'above';
-  return `has crossed already: ${value} at ${set.timeLabel ?? 'row'} ${times[last]} is at or ${side} the threshold ${threshold}, since ${set.timeLabel ?? 'row'} ${times[since]}`;
+  return `has crossed already: ${Number(value.toPrecision(6))} at ${set.timeLabel ?? 'row'} ${times[last]} is at or ${side} the threshold ${threshold}, since ${set.timeLabel ?? 'row'} ${times[since]}`;
 }
 
 export interface ForecastOptions {

@@ -11,6 +11,7 @@ import {
   legendOption,
   legendRows,
   niceRange,
+  roundTicks,
   textWidth,
   tickLabelWidth,
   titleOption,
@@ -21,6 +22,8 @@ import {
 /** One unit: what was seen, and the distribution of what comes. In the data's own units; times count from the last point seen. */
 export interface FanPanel {
   title: string;
+  /** Below the title, for example when the threshold is crossed. */
+  subtitle?: string;
   /** Observed (time, value), ascending; the last is at time 0. */
   history: readonly (readonly [time: number, value: number])[];
   /** [L] times of the forecast, > 0. */
@@ -62,7 +65,9 @@ const COLOURS = { history: MUTED, forecast: PALETTE[0], threshold: PALETTE[1], c
 const CELL = { width: 330, height: 210 };
 const ONLY_CELL = { width: 580, height: 320 };
 const STRIP = { height: 46, gap: 12 };
-const GAP = { column: 26, row: 74 };
+const GAP = { column: 26, row: 92 };
+/** A threshold that no path crosses is drawn up to this many ranges of the values away: the fan comes first. */
+const FAR = 2;
 /** Opacity of the eight areas between neighbouring deciles. */
 const SHADES = [0.14, 0.24, 0.34, 0.46, 0.46, 0.34, 0.24, 0.14];
 
@@ -89,7 +94,7 @@ export function fanChart(options: FanChartOptions): Chart {
     NAMES.band,
     ...(threshold === undefined ? [] : [NAMES.threshold, NAMES.crossing, NAMES.crossed]),
   ];
-  const top = LEGEND_TOP + LEGEND_ROW * legendRows(used, width - 2 * MARGIN) + 34;
+  const top = LEGEND_TOP + LEGEND_ROW * legendRows(used, width - 2 * MARGIN) + 52;
   const place = (index: number) => ({
     left: left + (index % columns) * columnStep,
     top: top + Math.floor(index / columns) * rowStep,
@@ -103,9 +108,7 @@ export function fanChart(options: FanChartOptions): Chart {
     option: {
       title: [
         titleOption(title, MARGIN, MARGIN),
-        ...panels.map((panel, index) =>
-          titleOption(panel.title, place(index).top - 22, place(index).left, TEXT_SIZE),
-        ),
+        ...panels.map((panel, index) => panelTitle(panel, place(index))),
       ],
       legend: legendOption(used, [NAMES.band, NAMES.crossed]),
       grid: [
@@ -148,28 +151,51 @@ export function fanChart(options: FanChartOptions): Chart {
         ...fanSeries(panel, index),
         ...(threshold === undefined
           ? []
-          : crossingSeries(panel, index, panels.length + index, threshold, times[index])),
+          : crossingSeries(panel, threshold, {
+              fan: index,
+              strip: panels.length + index,
+              x: times[index],
+              y: ranges[index],
+            })),
       ]),
     },
   };
 }
 
+function panelTitle({ title, subtitle = '' }: FanPanel, { left, top }: { left: number; top: number }) {
+  return {
+    ...titleOption(title, top - (subtitle === '' ? 22 : 38), left, TEXT_SIZE),
+    subtext: subtitle,
+    subtextStyle: { color: MUTED, fontSize: TEXT_SIZE - 1 },
+    itemGap: 8,
+  };
+}
+
+/** With round ticks; ECharts alone would count from the start of the axis, wherever that is. */
 function timeAxis(name: string, range: NiceRange) {
   const axis = valueAxis(name, range);
-  return { ...axis, nameGap: 28, splitLine: { show: false } };
+  return {
+    ...axis,
+    nameGap: 28,
+    splitLine: { show: false },
+    axisLabel: { ...axis.axisLabel, customValues: roundTicks(range) },
+  };
 }
 
-/** From the first point shown to the horizon, with round ticks, one of which is 0. */
+/** From the first point shown to the horizon. */
 function timeRange({ history, times }: FanPanel): NiceRange {
-  return niceRange([history[0][0], times[times.length - 1]]);
+  const [first, last] = [history[0][0], times[times.length - 1]];
+  return { min: first, max: last, interval: niceRange([first, last]).interval };
 }
 
-function allValues({ history, deciles }: FanPanel, threshold: number | undefined): number[] {
-  return [
-    ...history.map(([, value]) => value),
-    ...deciles.flat(),
-    ...(threshold === undefined ? [] : [threshold]),
-  ];
+/** The values of a panel; the threshold among them where some path crosses it, or it is not far away. */
+function allValues({ history, deciles, crossing }: FanPanel, threshold: number | undefined): number[] {
+  const values = [...history.map(([, value]) => value), ...deciles.flat()];
+  if (threshold === undefined) return values;
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const away = Math.max(low - threshold, threshold - high);
+  const crosses = crossing?.crossedBy.at(-1) ?? 0;
+  return crosses > 0 || away <= FAR * (high - low) ? [...values, threshold] : values;
 }
 
 /** A line of the panel's own grid. */
@@ -233,30 +259,31 @@ function fanSeries({ history, times, deciles }: FanPanel, axis: number): LineSer
 
 function crossingSeries(
   { times, crossing }: FanPanel,
-  axis: number,
-  stripAxis: number,
   threshold: number,
-  range: NiceRange,
+  axis: { fan: number; strip: number; x: NiceRange; y: NiceRange },
 ): LineSeriesOption[] {
-  const ends = [range.min, range.max].map((time) => [time, threshold]);
+  const within = threshold >= axis.y.min && threshold <= axis.y.max;
+  const ends = within ? [axis.x.min, axis.x.max].map((time) => [time, threshold]) : [];
   const drawn = [
-    line(NAMES.threshold, COLOURS.threshold, axis, ends, { lineStyle: { width: 1.4, type: [6, 3] }, z: 5 }),
+    line(NAMES.threshold, COLOURS.threshold, axis.fan, ends, {
+      lineStyle: { width: 1.4, type: [6, 3] },
+      z: 5,
+    }),
   ];
   if (!crossing) return drawn;
   const { low, median, high, crossedBy } = crossing;
   const horizon = times[times.length - 1];
-  if (low !== null) {
-    const interval = [low, high ?? horizon].map((time) => [time, threshold]);
-    drawn.push(
-      line(NAMES.crossing, COLOURS.crossing, axis, interval, {
-        lineStyle: { width: 7, opacity: 0.6, cap: 'butt' },
-        z: 6,
-      }),
-    );
-  }
+  // without points where there is nothing to draw: the legend wants a series of its name
+  const interval = low === null ? [] : [low, high ?? horizon].map((time) => [time, threshold]);
+  drawn.push(
+    line(NAMES.crossing, COLOURS.crossing, axis.fan, interval, {
+      lineStyle: { width: 7, opacity: 0.6, cap: 'butt' },
+      z: 6,
+    }),
+  );
   if (median !== null) {
     drawn.push(
-      line(NAMES.crossing, COLOURS.crossing, axis, [[median, threshold]], {
+      line(NAMES.crossing, COLOURS.crossing, axis.fan, [[median, threshold]], {
         symbol: 'rect',
         symbolSize: [3, 17],
         z: 7,
@@ -267,7 +294,7 @@ function crossingSeries(
     line(
       NAMES.crossed,
       COLOURS.crossing,
-      stripAxis,
+      axis.strip,
       [[0, 0], ...times.map((time, t) => [time, crossedBy[t]])],
       {
         lineStyle: { width: 1.5 },

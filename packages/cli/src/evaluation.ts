@@ -16,8 +16,7 @@ import {
   type MethodMetrics,
 } from '@rollcast/envs';
 
-/** Sequences generated at a time: enough to keep the arithmetic busy, little enough to stay in memory. */
-const GENERATION_BATCH = 256;
+import { GENERATION_BATCH, generatePaths } from './paths.js';
 
 export interface EvaluateOptions {
   environment: DegradationEnvironment;
@@ -121,36 +120,17 @@ function forecasts(
   tick: (n: number) => void,
 ): PolicyForecasts {
   const { windows, samples, seed, referencePolicy } = options;
-  const greedy = generatePaths(model, options, windows, undefined, tick);
+  const { tokeniser, horizon } = options.environment;
+  const contexts = windows.map(({ context }) => context);
+  const paths = (random?: RandomStream): Float64Array[] =>
+    generatePaths({ model, tokeniser, contexts, horizon, random, onBatch: tick });
+  const greedy = paths();
   const sampled: Float64Array[][] = windows.map(() => []);
   for (let s = 0; s < samples; s++) {
-    const random = new RandomStream(seed, `evaluation/sample/${s}`);
-    generatePaths(model, options, windows, random, tick).forEach((path, w) => sampled[w].push(path));
+    paths(new RandomStream(seed, `evaluation/sample/${s}`)).forEach((path, w) => sampled[w].push(path));
   }
   const klPerToken = model === referencePolicy ? 0 : klToReference(model, options);
   return { greedy, sampled, klPerToken };
-}
-
-function generatePaths(
-  model: DegradationTransformer,
-  { environment }: EvaluateOptions,
-  windows: readonly DegradationWindow[],
-  random: RandomStream | undefined,
-  tick: (n: number) => void,
-): Float64Array[] {
-  const paths: Float64Array[] = [];
-  for (let start = 0; start < windows.length; start += GENERATION_BATCH) {
-    const batch = environment.batch(windows.slice(start, start + GENERATION_BATCH));
-    const { tokens } = model.generate({
-      contextTokens: batch.contextTokens,
-      batchSize: batch.size,
-      horizon: environment.horizon,
-      random,
-    });
-    for (let b = 0; b < batch.size; b++) paths.push(environment.decode(batch, b, tokens));
-    tick(batch.size);
-  }
-  return paths;
 }
 
 /** Exact KL on one sampled path a window, in nats a token. */

@@ -36,7 +36,9 @@ export function number({
         least !== undefined && `≥ ${least}`,
         below !== undefined && `< ${below}`,
       ];
-      throw new InvalidArgumentError(`Expected a number ${bounds.filter(Boolean).join(' and ')}.`);
+      throw new InvalidArgumentError(
+        `Expected ${['a number', bounds.filter(Boolean).join(' and ')].filter(Boolean).join(' ')}.`,
+      );
     }
     return value;
   };

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { addBench } from './commands/bench.js';
 import { addDoctor } from './commands/doctor.js';
 import { addEvaluate } from './commands/evaluate.js';
+import { addForecast } from './commands/forecast.js';
 import { addList } from './commands/list.js';
 import { addPretrain } from './commands/pretrain.js';
 import { addQuickstart } from './commands/quickstart.js';
@@ -25,6 +26,7 @@ export function buildProgram(): Command {
   addPretrain(program);
   addTrain(program);
   addEvaluate(program);
+  addForecast(program);
   addReplay(program);
   addBench(program);
   addList(program);
@@ -37,8 +39,8 @@ export function buildProgram(): Command {
 /**
  * Runs one command line.
  *
- * @returns the exit code: 0, 1 for a failure that the request did not cause, 2 for a request that cannot be carried out, 130 or 143 when
- *   interrupted
+ * @returns the exit code: 0, 1 for a failure that the request did not cause or where units were left out of a forecast, 2 for a
+ *   request that cannot be carried out, 130 or 143 when interrupted
  */
 export async function main(args: readonly string[]): Promise<number> {
   const program = buildProgram();

@@ -201,6 +201,20 @@ export function openStart(
   return opened;
 }
 
+/** Opens a run that forecasts, for judging or using it. @throws {ConfigError} when it is of another kind */
+export function openForecastRun(
+  path: string,
+  choice?: CheckpointChoice,
+): { run: RunDirectory; checkpoint: Checkpoint } {
+  const subject = subjectOf(RunDirectory.open(path));
+  if (subject !== 'pretrain' && subject !== 'forecast') {
+    throw new ConfigError(
+      `--run ${path} is ${runName(subject)}, which makes no forecasts; name a run of rollcast pretrain, or of rollcast train on a forecast.`,
+    );
+  }
+  return openRun(path, choice);
+}
+
 function loadWeights(model: DegradationTransformer, checkpoint: Checkpoint, name: string): void {
   try {
     model.parameters.load(readArrays(checkpoint, name));

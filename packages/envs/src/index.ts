@@ -14,24 +14,22 @@ export {
 export type { BaselineName, Forecast } from './degradation/baselines.js';
 export { pairedBootstrap, pairErrors } from './degradation/bootstrap.js';
 export type { BootstrapResult, PairedErrors } from './degradation/bootstrap.js';
+export { crossingSummary, firstPassage } from './degradation/crossing.js';
+export type { CrossingSummary } from './degradation/crossing.js';
 export { dataOptions } from './degradation/data-options.js';
 export type { DataOptions, ResolvedDataOptions } from './degradation/data-options.js';
 export { datasetOptions, RLDataset } from './degradation/dataset.js';
 export type { DegradationWindow, RLDatasetOptions } from './degradation/dataset.js';
 export { DegradationEnvironment } from './degradation/environment.js';
 export type { DegradationBatch } from './degradation/environment.js';
+export { evenContext, MOST_STEPS_MISSING } from './degradation/even-context.js';
+export type { EvenContext } from './degradation/even-context.js';
 export { DEFAULT_HEALTH_SENSORS } from './degradation/load-cmapss.js';
 export { loadSeries } from './degradation/load.js';
-export {
-  baselineMetrics,
-  crpsOfSorted,
-  forecastMetrics,
-  meanPath,
-  quantileOfSorted,
-  sampleQuantile,
-  REPORTED_STEPS,
-} from './degradation/metrics.js';
+export type { LoadRules } from './degradation/load.js';
+export { baselineMetrics, crpsOfSorted, forecastMetrics, REPORTED_STEPS } from './degradation/metrics.js';
 export type { ForecastMetrics, ForecastSet, MethodMetrics, MetricOptions } from './degradation/metrics.js';
+export { meanPath, quantileOfSorted, quantilePaths, sampleQuantile } from './degradation/path-statistics.js';
 export { DEFAULT_REWARD, parseReward, quantities } from './degradation/reward-expression.js';
 export type {
   QuantityName,
@@ -54,7 +52,7 @@ export type {
   RewardInfo,
   RewardOptions,
 } from './degradation/reward.js';
-export { detectDirection, orient, orientSeries, splitUnits } from './degradation/series.js';
+export { detectDirection, listNames, orient, orientSeries, splitUnits } from './degradation/series.js';
 export type {
   Direction,
   RawSeries,

@@ -1,11 +1,12 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 
 import {
   curveChart,
   errorByHorizonChart,
+  fanChart,
   fanStatistics,
   forecastChart,
   intervalChart,
@@ -13,7 +14,9 @@ import {
   renderPng,
   renderSvg,
   writeChart,
+  writePicture,
   type Chart,
+  type FanPanel,
 } from '@rollcast/core';
 
 import { legendRows, niceRange, textWidth } from '../../../packages/core/src/charts/style.js';
@@ -232,4 +235,93 @@ test('intervals are drawn a row each, with a line at the reference, and fit on t
   // four marks, and three bars: one interval has no ends
   expect(chart.option.series).toHaveLength(7);
   expect(JSON.parse(JSON.stringify(chart.option))).toEqual(chart.option);
+});
+
+describe('a fan of deciles', () => {
+  // the k-th decile lies k − 5 hundredths above a falling line
+  const deciles = Array.from({ length: 9 }, (_, k) => [0.95, 0.94, 0.93].map((y) => y + (k - 4) / 100));
+  const panel = (more: Partial<FanPanel> = {}): FanPanel => ({
+    title: 'cell 7',
+    history: [
+      [-2, 1],
+      [-1, 0.98],
+      [0, 0.96],
+    ],
+    times: [1, 2, 3],
+    deciles,
+    ...more,
+  });
+  const crossing = { low: 1.2, median: 2, high: null, crossedBy: [0.1, 0.5, 0.7] };
+  const chart = (panels: FanPanel[], threshold?: number): Chart =>
+    fanChart({ title: 'Fans', yLabel: 'capacity [Ah]', xLabel: 'cycle', panels, threshold });
+
+  test('names what it draws: history, median, deciles, and with a threshold the crossing', async () => {
+    const plain = chart([panel()]);
+    const svg = await renderSvg(plain.option, plain);
+    for (const text of ['Fans', 'cell 7', 'capacity [Ah]', 'cycle', 'history', 'median', 'deciles, 10–90 %'])
+      expect(svg).toContain(text);
+    expect(svg).not.toContain('threshold');
+    const crossed = chart([panel({ crossing, subtitle: 'RUL 2 cycles' })], 0.93);
+    const more = await renderSvg(crossed.option, crossed);
+    for (const text of [
+      'RUL 2 cycles',
+      'threshold',
+      'crossing, 10–90 % and median',
+      'share that has crossed',
+    ])
+      expect(more).toContain(text);
+  });
+
+  test('each panel has its own axes, and with a threshold a strip below it', () => {
+    expect(axes(chart([panel(), panel()]), 'yAxis')).toHaveLength(2);
+    const both = axes(chart([panel({ crossing }), panel({ crossing })], 0.93), 'yAxis');
+    expect(both).toHaveLength(4);
+    expect([both[2].min, both[2].max]).toEqual([0, 1]);
+  });
+
+  test('a threshold that some path crosses is in the picture, one that is far away and not crossed is not', () => {
+    const never = { low: null, median: null, high: null, crossedBy: [0, 0, 0] };
+    const lowest = (threshold: number, of: typeof never | typeof crossing): number =>
+      axes(chart([panel({ crossing: of })], threshold), 'yAxis')[0].min;
+    expect(lowest(0.5, crossing)).toBeLessThanOrEqual(0.5);
+    expect(lowest(0.88, never)).toBeLessThanOrEqual(0.88);
+    expect(lowest(0.5, never)).toBeGreaterThan(0.8);
+  });
+
+  test('the areas between the deciles add up to the deciles', () => {
+    const series = chart([panel()]).option.series as unknown as { stack?: string; data: number[][] }[];
+    const stacked = series.filter(({ stack }) => stack !== undefined);
+    expect(stacked).toHaveLength(9);
+    const top = stacked.reduce((sum, { data }) => sum + data[3][1], 0);
+    expect(top).toBeAllClose(0.93 + 0.04, { atol: 1e-12 });
+    expect(stacked.reduce((sum, { data }) => sum + data[0][1], 0)).toBeAllClose(0.96, { atol: 1e-12 });
+  });
+
+  test('is drawn also where nothing moves, nothing crosses, or everything crosses at once', async () => {
+    const folder = temporaryFolder();
+    const flat = Array.from({ length: 9 }, () => [5, 5, 5]);
+    const still: FanPanel['history'] = [
+      [-1, 5],
+      [0, 5],
+    ];
+    const cases: [Partial<FanPanel>, number | undefined][] = [
+      [{ history: still, deciles: flat }, undefined],
+      [
+        {
+          history: still,
+          deciles: flat,
+          crossing: { low: null, median: null, high: null, crossedBy: [0, 0, 0] },
+        },
+        900,
+      ],
+      [{ crossing: { low: 0.01, median: 0.01, high: 0.01, crossedBy: [1, 1, 1] } }, 0.9599],
+    ];
+    for (const [i, [more, threshold]] of cases.entries()) {
+      const file = join(folder, `${i}.png`);
+      await writePicture(file, chart([panel(more)], threshold));
+      expect(readFileSync(file).subarray(1, 4).toString()).toBe('PNG');
+    }
+    await writePicture(join(folder, 'fan.svg'), chart([panel()]));
+    expect(readFileSync(join(folder, 'fan.svg'), 'utf8')).toMatch(/^<svg/);
+  });
 });

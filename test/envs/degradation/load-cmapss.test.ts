@@ -65,6 +65,19 @@ describe('C-MAPSS text', () => {
     expect(error.message).toMatch(message);
   });
 
+  test('an engine with a value that is none may be left out instead of refusing the file', () => {
+    const file = folder.write(
+      'bad.txt',
+      [line(1, 1, { 2: 1 }), line(2, 1, { 2: 'x' }), line(1, 2, { 2: 2 })].join('\n'),
+    );
+    const set = loadSeries({ files: [file], sensor: 's2' }, { leaveOutBadUnits: true });
+    expect(set.units.map(({ unit }) => unit)).toEqual(['1']);
+    expect(set.skipped).toEqual([
+      { unit: '2', reason: expect.stringMatching(/bad\.txt:2, column "s2".*got "x"/) },
+    ]);
+    expect(set.timeLabel).toBe('cycle');
+  });
+
   test('a sensor and a health index at once are a ConfigError, and so are column names', () => {
     expect(errorOf(() => load(good, { sensor: 's2', healthIndex: true }))).toBeInstanceOf(ConfigError);
     expect(errorOf(() => load(good, { sensor: 's2', valueColumn: 's2' }))).toBeInstanceOf(ConfigError);

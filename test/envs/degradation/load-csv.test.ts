@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from '@jest/globals';
 
 import { ConfigError, DataError } from '@rollcast/core';
-import { loadSeries, type DataOptions } from '@rollcast/envs';
+import { RLDataset, loadSeries, type DataOptions } from '@rollcast/envs';
 
 import { DataFolder, errorOf } from './support.js';
 
@@ -71,10 +71,11 @@ describe('long CSV', () => {
     ]);
   });
 
-  test('uneven time steps are kept and noted', () => {
+  test('uneven time steps are kept, and noted where windows are made', () => {
     const set = load('unit,t,y\na,0,1\na,1,2\na,5,3\n');
     expect(Array.from(set.units[0].times)).toEqual([0, 1, 5]);
-    expect(set.notes.join('\n')).toContain('uneven in 1 of 1 units (a)');
+    const { notes } = new RLDataset(set, { contextLength: 2, horizon: 1 });
+    expect(notes.join('\n')).toContain('uneven in 1 of 1 units (a): windows count points');
   });
 });
 
@@ -125,6 +126,49 @@ describe('several files', () => {
     const file = folder.write('one.csv', LONG);
     expect(errorOf(() => loadSeries({ files: [file, file] })).message).toContain('given twice');
   });
+});
+
+describe('bad units may be left out instead of refusing the file', () => {
+  const rules = { leaveOutBadUnits: true };
+  const lenient = (content: string, options: Partial<DataOptions> = {}) =>
+    loadSeries({ files: [folder.write('bad.csv', content)], ...options }, rules);
+
+  test('a long file keeps its good units, and says where the bad ones are bad', () => {
+    const set = lenient('unit,t,y\na,0,1\nb,0,1\nb,1,NaN\na,1,2\nb,2,3\nc,1,1\nc,0,2\nd,0,4\nd,0,5\n');
+    expect(set.units.map(({ unit, values }) => [unit, Array.from(values)])).toEqual([['a', [1, 2]]]);
+    expect(set.skipped).toEqual([
+      { unit: 'b', reason: expect.stringMatching(/bad\.csv:4, column "y": expected a number; got NaN/) },
+      { unit: 'c', reason: expect.stringMatching(/bad\.csv:8, .*are not sorted: 0 follows 1/) },
+      { unit: 'd', reason: expect.stringMatching(/bad\.csv:10, .*time 0 twice/) },
+    ]);
+  });
+
+  test('a wide file keeps columns without a gap', () => {
+    const set = lenient('time,a,b\n0,1,1\n1,2,\n2,4,3\n');
+    expect(set.units.map(({ unit }) => unit)).toEqual(['a']);
+    expect(set.skipped).toEqual([
+      { unit: 'b', reason: expect.stringMatching(/bad\.csv:3, column "b": a blank cell before the end/) },
+    ]);
+  });
+
+  test('nothing may be left', () => {
+    const set = lenient('unit,t,y\na,0,1\na,1,x\nb,0,5\nb,1,5\n');
+    expect(set.units).toEqual([]);
+    expect(set.skipped.map(({ unit, reason }) => `${unit}: ${reason}`)).toEqual([
+      expect.stringMatching(/^a: .*got "x"$/),
+      'b: constant at 5',
+    ]);
+  });
+
+  test('what is wrong with the file as a whole is still refused', () => {
+    expect(errorOf(() => lenient('unit,t,y\na,0\n'))).toBeInstanceOf(DataError);
+    expect(errorOf(() => lenient(LONG, { valueColumn: 'soh' }))).toBeInstanceOf(DataError);
+  });
+});
+
+test('times are called as their column, and a row number has no name', () => {
+  expect(load(LONG).timeLabel).toBe('cycle');
+  expect(load('a,b\n1,1\n2,3\n', { format: 'wide' }).timeLabel).toBeUndefined();
 });
 
 describe('bad input is one DataError that says where and what', () => {

@@ -10,6 +10,7 @@ import {
   pairedBootstrap,
   pairErrors,
   quantileOfSorted,
+  quantilePaths,
   sampleQuantile,
   type DegradationWindow,
 } from '@rollcast/envs';
@@ -121,6 +122,19 @@ describe('ensembles', () => {
     expect(sampleQuantile([0, 10, 20, 30], 0.25)).toBeAllClose(2.5);
     expect(sampleQuantile([0, 10, 20, 30], 0.1)).toBe(0);
     expect(sampleQuantile([7], 0.9)).toBe(7);
+  });
+
+  // Three paths, rank p (M + 1): of 1, 2, 3 the median is 2, the quarter 1; of 10, 20, 60 they are 20 and 10.
+  test('quantiles of paths are taken at each step', () => {
+    const paths = [
+      [3, 10],
+      [1, 60],
+      [2, 20],
+    ];
+    expect(quantilePaths(paths, [0.25, 0.5]).map((path) => Array.from(path))).toEqual([
+      [1, 10],
+      [2, 20],
+    ]);
   });
 
   // Samples 0 … 10: the 10 % and 90 % quantiles are 1 and 9. Truths 1 and 9.5: one of two covered.

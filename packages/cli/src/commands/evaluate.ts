@@ -24,6 +24,7 @@ import { episodeTable, evaluateEpisodes, playModes } from '../episode-evaluation
 import { evaluate, generatedSequences, type Evaluation, type EvaluationWithPaths } from '../evaluation.js';
 import { givenFlags, integer } from '../flags.js';
 import {
+  openForecastRun,
   openRun,
   readModel,
   readReference,
@@ -35,7 +36,14 @@ import { progress } from '../progress.js';
 import { drawCharts, evaluationCharts, evaluationTable, verdict } from '../report/evaluation-report.js';
 import { renderReport, type ReportChart } from '../report/html.js';
 import { renderTextTable } from '../report/table.js';
-import { addBackendFlags, prepareFile, startBackend, withLogger, type BackendFlags } from './shared.js';
+import {
+  addBackendFlags,
+  addCheckpointFlag,
+  prepareFile,
+  startBackend,
+  withLogger,
+  type BackendFlags,
+} from './shared.js';
 
 /** What to judge, and on what. */
 interface EvaluateRequest extends DataFlags {
@@ -63,12 +71,8 @@ export function addEvaluate(program: Command): void {
     .description(
       'Judge a run: forecasts beside naive lines and the frozen reference, on held-out units or other data; a policy by the returns of whole episodes.',
     )
-    .requiredOption('--run <folder>', 'run to judge')
-    .option(
-      '--checkpoint <which>',
-      'latest, best or the number of an update (default: best of pretrain, latest of train)',
-      checkpointChoice,
-    )
+    .requiredOption('--run <folder>', 'run to judge');
+  addCheckpointFlag(command)
     .option('--windows-per-unit <count>', 'forecasts: evenly spaced windows of each unit', integer(1), 40)
     .option('--samples <paths>', 'forecasts: sampled paths a window', integer(2), 16)
     .option('--episodes <count>', 'step and sequence environments: episodes, or sequences', integer(1), 100)
@@ -83,11 +87,6 @@ export function addEvaluate(program: Command): void {
     .option('--json <file>', 'also write the table as JSON');
   addBackendFlags(addDataFlags(command));
   command.action(runEvaluate);
-}
-
-function checkpointChoice(text: string): CheckpointChoice {
-  if (text === 'latest' || text === 'best') return text;
-  return integer(0)(text);
 }
 
 async function runEvaluate(flags: EvaluateFlags, command: Command): Promise<void> {
@@ -178,7 +177,7 @@ export async function evaluateRun(
   flags: EvaluateRequest,
   backend: string,
 ): Promise<{ run: RunDirectory; result: EvaluationWithPaths; charts: ReportChart[] }> {
-  const { run, checkpoint } = openRun(flags.run, flags.checkpoint);
+  const { run, checkpoint } = openForecastRun(flags.run, flags.checkpoint);
   const { dataset, windows } = evaluationWindows(flags, run);
   return withLogger(run, async (logger) => {
     logger.info(backend);

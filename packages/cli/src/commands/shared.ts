@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, realpathSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, mkdirSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 
 import {
   ConfigError,
@@ -16,6 +16,7 @@ import {
 import { Option, type Command } from 'commander';
 
 import { givenFlags, integer } from '../flags.js';
+import type { CheckpointChoice } from '../model-files.js';
 
 /** Flags of every command that computes. */
 export interface BackendFlags {
@@ -35,6 +36,20 @@ export function addBackendFlags(command: Command): Command {
       new Option('--device <name>', 'where the backend onnx computes (default: cpu)').choices(backendDevices),
     )
     .option('--threads <count>', 'threads of the backend onnx (default: the number of cores)', integer(1));
+}
+
+/** The flag of every command that reads a run of forecasts. */
+export function addCheckpointFlag(command: Command): Command {
+  return command.option(
+    '--checkpoint <which>',
+    'latest, best or the number of an update (default: best of pretrain, latest of train)',
+    checkpointChoice,
+  );
+}
+
+function checkpointChoice(text: string): CheckpointChoice {
+  if (text === 'latest' || text === 'best') return text;
+  return integer(0)(text);
 }
 
 /** Flags of every command that writes a run folder. */
@@ -88,20 +103,31 @@ export function refuseSameRun({ out, init }: { out: string; init?: string }): vo
   );
 }
 
-/** Refuses a folder where a file is to be written. */
+/** Refuses a folder, or a device, where a file is to be written. */
 export function refuseFolder(flag: string, file: string): void {
-  if (existsSync(file) && statSync(file).isDirectory()) {
-    throw new ConfigError(`${flag} names a file; ${file} is a folder.`);
-  }
+  if (!existsSync(file)) return;
+  const found = statSync(file);
+  if (found.isFile()) return;
+  throw new ConfigError(
+    `${flag} names a file; ${file} is ${found.isDirectory() ? 'a folder' : 'a device, not a file'}.`,
+  );
 }
 
 /** Refuses a place where a file could not be written, before minutes of work; makes its folder. */
 export function prepareFile(flag: string, file: string): void {
   refuseFolder(flag, file);
+  const folder = dirname(file);
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    mkdirSync(folder, { recursive: true });
   } catch (error) {
     throw new ConfigError(`${flag} ${file}: its folder cannot be made (${(error as Error).message}).`);
+  }
+  const trial = join(folder, `.${basename(file)}.trial-${process.pid}`);
+  try {
+    writeFileSync(trial, '');
+    rmSync(trial);
+  } catch (error) {
+    throw new ConfigError(`${flag} ${file}: its folder cannot be written to (${(error as Error).message}).`);
   }
 }
 

@@ -78,6 +78,17 @@ export async function renderPng(svg: string): Promise<Buffer> {
 }
 
 /**
+ * Writes one picture, as SVG or PNG by the end of its name.
+ *
+ * @param file - ends in .svg or .png
+ * @throws {CheckpointError} when it cannot be written
+ */
+export async function writePicture(file: string, { option, width, height }: Chart): Promise<void> {
+  const svg = await renderSvg(option, { width, height });
+  writeFileAtomically(file, file.toLowerCase().endsWith('.png') ? await renderPng(svg) : svg);
+}
+
+/**
  * Writes `NAME.svg` and `NAME.png` into a folder, which is made if need be.
  *
  * @throws {CheckpointError} when they cannot be written

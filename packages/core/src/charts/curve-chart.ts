@@ -10,6 +10,7 @@ import {
   legendOption,
   legendRows,
   niceRange,
+  roundTicks,
   tickLabelWidth,
   titleOption,
   valueAxis,
@@ -116,13 +117,6 @@ export function curveChart(options: CurveChartOptions): Chart {
       ),
     },
   };
-}
-
-/** The multiples of the interval on an axis. */
-function roundTicks({ min, max, interval }: { min: number; max: number; interval: number }): number[] {
-  const first = Math.ceil(min / interval - 1e-9);
-  const last = Math.floor(max / interval + 1e-9);
-  return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * interval).toPrecision(12)));
 }
 
 /** From the first to the last value exactly, with round ticks between. */

@@ -84,6 +84,13 @@ export function niceRange(values: Iterable<number>, targetTicks = 5): NiceRange 
   };
 }
 
+/** The multiples of the interval on an axis. */
+export function roundTicks({ min, max, interval }: NiceRange): number[] {
+  const first = Math.ceil(min / interval - 1e-9);
+  const last = Math.floor(max / interval + 1e-9);
+  return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * interval).toPrecision(12)));
+}
+
 /** The look of a value axis; `name` is its label with unit. */
 export function valueAxis(name: string, { min, max, interval }: NiceRange) {
   return {

@@ -4,7 +4,7 @@
 import { NumericalError, RandomStream, ShapeError } from '@rollcast/core';
 
 import { type DegradationWindow } from './dataset.js';
-import { quantileOfSorted } from './metrics.js';
+import { quantileOfSorted } from './path-statistics.js';
 
 /** Summed squared errors of two forecasts on the windows of one unit. */
 export interface PairedErrors {

@@ -4,7 +4,14 @@
 import { ConfigError, DataError, resolveOptions, type RandomStream } from '@rollcast/core';
 import { z } from 'zod';
 
-import { listSkipped, type SeriesSet, type SkippedUnit, type UnitSeries } from './series.js';
+import {
+  hasEvenSteps,
+  listNames,
+  listSkipped,
+  type SeriesSet,
+  type SkippedUnit,
+  type UnitSeries,
+} from './series.js';
 
 export const datasetOptions = z.strictObject({
   contextLength: z.int().min(2).default(40).describe('W, observed points'),
@@ -39,7 +46,7 @@ export class RLDataset {
   readonly units: readonly UnitSeries[];
   /** Units left out here or while loading. */
   readonly skipped: readonly SkippedUnit[];
-  /** The notes of the set, and what was skipped here. */
+  /** The notes of the set, uneven time steps, and what was skipped here. */
   readonly notes: readonly string[];
   /** offsets[u] = windows before unit u; the last entry is the number of windows. */
   private readonly offsets: readonly number[];
@@ -66,13 +73,17 @@ export class RLDataset {
       throw new DataError(
         `${set.name}: no unit has the ${points} points of one window (context ${this.contextLength} + horizon ${this.horizon}): ${listSkipped(this.skipped)}. Use a smaller context or horizon.`,
       );
-    this.notes =
-      short.length === 0
-        ? set.notes
-        : [
-            ...set.notes,
-            `skipped ${short.length} of ${set.units.length} units, shorter than context ${this.contextLength} + horizon ${this.horizon}: ${listSkipped(short)}.`,
-          ];
+    const notes = [...set.notes];
+    const uneven = this.units.filter(({ times }) => !hasEvenSteps(times));
+    if (uneven.length > 0)
+      notes.push(
+        `time steps are uneven in ${uneven.length} of ${this.units.length} units (${listNames(uneven.map(({ unit }) => unit))}): windows count points, not time.`,
+      );
+    if (short.length > 0)
+      notes.push(
+        `skipped ${short.length} of ${set.units.length} units, shorter than context ${this.contextLength} + horizon ${this.horizon}: ${listSkipped(short)}.`,
+      );
+    this.notes = notes;
     const offsets = [0];
     for (const unit of this.units)
       offsets.push(offsets[offsets.length - 1] + Math.floor((unit.values.length - points) / this.stride) + 1);

@@ -8,6 +8,7 @@ import { ConfigError, DataError, suggestion } from '@rollcast/core';
 import { type ResolvedDataOptions } from './data-options.js';
 import { type RawSeries } from './series.js';
 import { parseNumber, readTextFile } from './text-file.js';
+import { type UnitGuard } from './unit-guard.js';
 
 const COLUMNS = 26;
 const SENSORS = 21;
@@ -36,17 +37,23 @@ type Engines = Map<string, Float64Array[]>;
  * @throws {DataError} with file and line for a row of another width, a cell that is not a number, repeated or unsorted
  *   cycles; for an unknown sensor, or one without spread in a health index
  */
-export function loadCmapss(file: string, options: ResolvedDataOptions, text = readTextFile(file)): RawSeries {
+export function loadCmapss(
+  file: string,
+  options: ResolvedDataOptions,
+  guard: UnitGuard,
+  text = readTextFile(file),
+): RawSeries {
   const { sensor, healthIndex } = options;
   if (sensor !== undefined && healthIndex !== undefined && healthIndex !== false)
     throw new ConfigError('Give --sensor or --health-index, not both.');
   if (sensor === undefined && healthIndex === false)
     throw new ConfigError('Without a health index, name one sensor with --sensor, for example s11.');
   const notes: string[] = [];
-  const engines = readEngines(file, text);
+  const engines = readEngines(file, text, guard);
+  const common = { name: file, timeLabel: 'cycle', notes, skipped: guard.skipped };
   if (sensor !== undefined) {
     const { column, name } = parseSensor(file, sensor);
-    return { name: file, valueLabel: name, units: toUnits(engines, (row) => row[column]), notes };
+    return { ...common, valueLabel: name, units: toUnits(engines, (row) => row[column]) };
   }
   const list = typeof healthIndex === 'string' ? healthIndex : DEFAULT_HEALTH_SENSORS;
   const sensors = list.split(',').map((item) => parseSensor(file, item));
@@ -58,10 +65,9 @@ export function loadCmapss(file: string, options: ResolvedDataOptions, text = re
       `${file}: the engines change operating regime (setting 3); the health index is not corrected for it.`,
     );
   return {
-    name: file,
+    ...common,
     valueLabel: 'health index',
-    units: toUnits(engines, healthScore(file, engines, sensors)),
-    notes,
+    units: engines.size === 0 ? [] : toUnits(engines, healthScore(file, engines, sensors)),
   };
 }
 
@@ -89,7 +95,7 @@ function healthScore(file: string, engines: Engines, sensors: SignedSensor[]): (
     scales.reduce((sum, { column, mean, factor }) => sum + (row[column] - mean) * factor, 0) / scales.length;
 }
 
-function readEngines(file: string, text: string): Engines {
+function readEngines(file: string, text: string, guard: UnitGuard): Engines {
   const engines: Engines = new Map();
   text.split(/\r\n|\r|\n/).forEach((content, i) => {
     const tokens = content.trim().split(/\s+/);
@@ -99,20 +105,23 @@ function readEngines(file: string, text: string): Engines {
       throw new DataError(
         `${place}: expected ${COLUMNS} whitespace-separated columns (C-MAPSS: unit, cycle, 3 settings, 21 sensors); got ${tokens.length}.`,
       );
-    const row = Float64Array.from(tokens, (token, j) =>
-      parseNumber(token, () => `${place}, column "${columnName(j)}"`),
-    );
     const unit = tokens[0];
-    const rows = engines.get(unit);
-    const last = rows?.at(-1)?.[1];
-    if (last !== undefined && row[1] === last)
-      throw new DataError(`${place}, column "cycle": engine ${unit} has cycle ${last} twice.`);
-    if (last !== undefined && row[1] < last)
-      throw new DataError(
-        `${place}, column "cycle": cycles of engine ${unit} are not sorted: ${row[1]} follows ${last}.`,
+    const good = guard.try(unit, () => {
+      const row = Float64Array.from(tokens, (token, j) =>
+        parseNumber(token, () => `${place}, column "${columnName(j)}"`),
       );
-    if (rows) rows.push(row);
-    else engines.set(unit, [row]);
+      const rows = engines.get(unit);
+      const last = rows?.at(-1)?.[1];
+      if (last !== undefined && row[1] === last)
+        throw new DataError(`${place}, column "cycle": engine ${unit} has cycle ${last} twice.`);
+      if (last !== undefined && row[1] < last)
+        throw new DataError(
+          `${place}, column "cycle": cycles of engine ${unit} are not sorted: ${row[1]} follows ${last}.`,
+        );
+      if (rows) rows.push(row);
+      else engines.set(unit, [row]);
+    });
+    if (!good) engines.delete(unit);
   });
   return engines;
 }

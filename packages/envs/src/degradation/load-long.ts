@@ -7,6 +7,7 @@ import { cellPlace, columnIndex, columnList, type CsvTable } from './csv-table.j
 import { type ResolvedDataOptions } from './data-options.js';
 import { type RawSeries, type UnitSeries } from './series.js';
 import { parseNumber } from './text-file.js';
+import { type UnitGuard } from './unit-guard.js';
 
 /** Names (lower case) under which unit and time columns usually go. */
 const UNIT_NAMES = ['unit', 'unit_id', 'unitid', 'cell', 'cell_id', 'specimen', 'engine', 'battery', 'bearing', 'sample', 'sample_id', 'id']; // prettier-ignore
@@ -66,22 +67,30 @@ export function findLongLayout(table: CsvTable, options: ResolvedDataOptions): L
  * @throws {DataError} with file, line and column for a blank unit, a cell that is not a finite number, and times within a
  *   unit that repeat or are not sorted
  */
-export function loadLong(table: CsvTable, layout: LongLayout, singleUnit: string): RawSeries {
+export function loadLong(
+  table: CsvTable,
+  layout: LongLayout,
+  singleUnit: string,
+  guard: UnitGuard,
+): RawSeries {
   const units = new Map<string, { times: number[]; values: number[]; lines: number[] }>();
   for (const row of table.rows) {
     const unit = layout.unit === undefined ? singleUnit : row.cells[layout.unit].trim();
     if (unit === '')
       throw new DataError(`${cellPlace(table, row, layout.unit!)}: the name of the unit is blank.`);
-    let series = units.get(unit);
-    if (!series) units.set(unit, (series = { times: [], values: [], lines: [] }));
-    const time =
-      layout.time === undefined
-        ? series.times.length
-        : parseNumber(row.cells[layout.time], () => cellPlace(table, row, layout.time!));
-    checkTime(table, layout, unit, series, time, row.line);
-    series.times.push(time);
-    series.values.push(parseNumber(row.cells[layout.value], () => cellPlace(table, row, layout.value)));
-    series.lines.push(row.line);
+    const good = guard.try(unit, () => {
+      let series = units.get(unit);
+      if (!series) units.set(unit, (series = { times: [], values: [], lines: [] }));
+      const time =
+        layout.time === undefined
+          ? series.times.length
+          : parseNumber(row.cells[layout.time], () => cellPlace(table, row, layout.time!));
+      checkTime(table, layout, unit, series, time, row.line);
+      series.times.push(time);
+      series.values.push(parseNumber(row.cells[layout.value], () => cellPlace(table, row, layout.value)));
+      series.lines.push(row.line);
+    });
+    if (!good) units.delete(unit);
   }
   const list: UnitSeries[] = [...units].map(([unit, { times, values }]) => ({
     unit,
@@ -91,8 +100,10 @@ export function loadLong(table: CsvTable, layout: LongLayout, singleUnit: string
   return {
     name: table.file,
     valueLabel: table.columns[layout.value] || 'value',
+    timeLabel: layout.time === undefined ? undefined : table.columns[layout.time] || 'time',
     units: list,
     notes: layout.notes,
+    skipped: guard.skipped,
   };
 }
 

@@ -8,6 +8,7 @@ import { type ResolvedDataOptions } from './data-options.js';
 import { isTimeName } from './load-long.js';
 import { type RawSeries, type SkippedUnit, type UnitSeries } from './series.js';
 import { parseNumber } from './text-file.js';
+import { type UnitGuard } from './unit-guard.js';
 
 /**
  * Reads a wide table. The time column is the one named, or a first column that is called like a time, has no name, or
@@ -16,7 +17,7 @@ import { parseNumber } from './text-file.js';
  *
  * @throws {DataError} with file, line and column for a gap, a cell that is not a finite number, unsorted times
  */
-export function loadWide(table: CsvTable, options: ResolvedDataOptions): RawSeries {
+export function loadWide(table: CsvTable, options: ResolvedDataOptions, guard: UnitGuard): RawSeries {
   const notes: string[] = [];
   const timeColumn = findTimeColumn(table, options, notes);
   const times = timeColumn.numeric ? readTimes(table, timeColumn.index!) : table.rows.map((_, i) => i);
@@ -28,17 +29,21 @@ export function loadWide(table: CsvTable, options: ResolvedDataOptions): RawSeri
   const units: UnitSeries[] = [];
   const skipped: SkippedUnit[] = [];
   for (const column of unitColumns) {
-    const values = readColumn(table, column);
     const unit = table.columns[column] || `column ${column + 1}`;
-    if (values.length === 0) skipped.push({ unit, reason: 'an empty column' });
-    else units.push({ unit, times: Float64Array.from(times.slice(0, values.length)), values });
+    guard.try(unit, () => {
+      const values = readColumn(table, column);
+      if (values.length === 0) skipped.push({ unit, reason: 'an empty column' });
+      else units.push({ unit, times: Float64Array.from(times.slice(0, values.length)), values });
+    });
   }
+  skipped.push(...guard.skipped);
   const timeName = timeColumn.numeric ? `"${table.columns[timeColumn.index!]}"` : 'the row number';
   notes.push(
     `${table.file}: read as wide CSV, one unit a column (${unitColumns.length}), time = ${timeName}.`,
   );
   const single = unitColumns.length === 1 ? table.columns[unitColumns[0]] : '';
-  return { name: table.file, valueLabel: single || 'value', units, notes, skipped };
+  const timeLabel = timeColumn.numeric ? table.columns[timeColumn.index!] || 'time' : undefined;
+  return { name: table.file, valueLabel: single || 'value', timeLabel, units, notes, skipped };
 }
 
 function findTimeColumn(

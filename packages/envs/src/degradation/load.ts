@@ -12,6 +12,16 @@ import { findLongLayout, loadLong } from './load-long.js';
 import { loadWide } from './load-wide.js';
 import { orientSeries, type RawSeries, type SeriesSet } from './series.js';
 import { readTextFile } from './text-file.js';
+import { UnitGuard } from './unit-guard.js';
+
+/** How strictly files are read. */
+export interface LoadRules {
+  /**
+   * Leave out units with points that cannot be read, and name them in `skipped`, instead of refusing the file; the set may
+   * then be empty. @defaultValue false
+   */
+  readonly leaveOutBadUnits?: boolean;
+}
 
 /**
  * Reads one or several files into one set, oriented so that wear rises.
@@ -19,32 +29,33 @@ import { readTextFile } from './text-file.js';
  * @throws {ConfigError} for options that contradict each other
  * @throws {DataError} for anything wrong in a file; see the loaders
  */
-export function loadSeries(input: DataOptions): SeriesSet {
+export function loadSeries(input: DataOptions, { leaveOutBadUnits = false }: LoadRules = {}): SeriesSet {
   const options = resolveOptions(dataOptions, input, 'data');
   checkFiles(options.files);
-  const parts = options.files.map((file) => loadFile(file, options));
+  const parts = options.files.map((file) => loadFile(file, options, new UnitGuard(leaveOutBadUnits)));
   return orientSeries(
     parts.length === 1 ? withShortName(parts[0]) : merge(options.files, parts),
     options.direction,
+    leaveOutBadUnits,
   );
 }
 
-function loadFile(file: string, options: ResolvedDataOptions): RawSeries {
+function loadFile(file: string, options: ResolvedDataOptions, guard: UnitGuard): RawSeries {
   const text = readTextFile(file);
   const format = options.format === 'auto' ? detectTextFormat(text, options) : options.format;
   if (format === 'cmapss') {
     refuse(options, ['unitColumn', 'timeColumn', 'valueColumn'], 'C-MAPSS files have no named columns');
-    return loadCmapss(file, options, text);
+    return loadCmapss(file, options, guard, text);
   }
   refuse(options, ['sensor', 'healthIndex'], `${file} is a CSV file; sensors belong to C-MAPSS files`);
   const table = readCsvTable(file, text);
   if (format === 'wide') {
     refuse(options, ['unitColumn', 'valueColumn'], 'a wide CSV has one column a unit');
-    return loadWide(table, options);
+    return loadWide(table, options, guard);
   }
   const layout = findLongLayout(table, options);
-  if (layout) return loadLong(table, layout, stem(file));
-  if (options.format === 'auto') return loadWide(table, options);
+  if (layout) return loadLong(table, layout, stem(file), guard);
+  if (options.format === 'auto') return loadWide(table, options, guard);
   throw new DataError(
     `${file}: which columns hold unit and value? Name them with --unit-column, --time-column and --value-column. Columns: ${columnList(table)}.`,
   );
@@ -86,6 +97,7 @@ function merge(files: string[], parts: RawSeries[]): RawSeries {
   const labels = fileLabels(files);
   const rename = (unit: string, i: number) => (clash ? `${labels[i]}/${unit}` : unit);
   const valueLabels = [...new Set(parts.map((part) => part.valueLabel))];
+  const timeLabels = new Set(parts.map((part) => part.timeLabel));
   const notes = parts.flatMap((part) => part.notes ?? []);
   if (clash) notes.push('unit names are prefixed by their file, because several files use the same ones.');
   if (valueLabels.length > 1)
@@ -95,6 +107,7 @@ function merge(files: string[], parts: RawSeries[]): RawSeries {
   return {
     name: labels.join('+'),
     valueLabel: valueLabels[0],
+    timeLabel: timeLabels.size === 1 ? parts[0].timeLabel : 'time',
     notes,
     units: parts.flatMap((part, i) => part.units.map((unit) => ({ ...unit, unit: rename(unit.unit, i) }))),
     skipped: parts.flatMap((part, i) =>

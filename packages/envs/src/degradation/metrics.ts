@@ -5,6 +5,7 @@ import { NumericalError, ShapeError } from '@rollcast/core';
 
 import { baselines, type BaselineName } from './baselines.js';
 import { type DegradationWindow } from './dataset.js';
+import { sampleQuantile } from './path-statistics.js';
 
 /** Forecasts for n windows, oriented like the windows (wear rises). */
 export interface ForecastSet {
@@ -134,37 +135,6 @@ export function crpsOfSorted(sorted: ArrayLike<number>, truth: number): number {
     spread += (2 * (i + 1) - count - 1) * sorted[i];
   }
   return distance / count - spread / count ** 2;
-}
-
-/**
- * Sample quantile with linear interpolation between order statistics (Hyndman and Fan 1996, type 7).
- *
- * @param sorted - [M] samples in rising order
- * @param p - in [0, 1]
- */
-export function quantileOfSorted(sorted: ArrayLike<number>, p: number): number {
-  const position = p * (sorted.length - 1);
-  const below = Math.floor(position);
-  const above = Math.min(below + 1, sorted.length - 1);
-  return sorted[below] + (position - below) * (sorted[above] - sorted[below]);
-}
-
-/**
- * Quantile of the distribution that M samples come from, at rank p (M + 1) (Hyndman and Fan 1996, type 6): the next draw
- * falls below it with probability p, so that the coverage of calibrated samples is not understated, as it is by type 7
- * (16 samples, 80 %: at most 12/17 of the truths).
- *
- * @param sorted - [M] samples in rising order
- * @param p - in [0, 1]
- */
-export function sampleQuantile(sorted: ArrayLike<number>, p: number): number {
-  const rank = Math.min(sorted.length, Math.max(1, p * (sorted.length + 1)));
-  return quantileOfSorted(sorted, sorted.length === 1 ? 0 : (rank - 1) / (sorted.length - 1));
-}
-
-/** The mean of sampled paths, [M][L] → [L]. */
-export function meanPath(paths: readonly ArrayLike<number>[]): Float64Array {
-  return Float64Array.from(paths[0], (_, t) => paths.reduce((sum, path) => sum + path[t], 0) / paths.length);
 }
 
 function ensembleScores(

@@ -26,6 +26,8 @@ export interface SeriesSet {
   readonly name: string;
   /** What the values are, for axes and tables. */
   readonly valueLabel: string;
+  /** What times count, for axes and tables; absent where it is the row number. */
+  readonly timeLabel?: string;
   /** Which way the raw values go. */
   readonly direction: Direction;
   /** 1 when the raw values rise with wear, −1 when they fall. */
@@ -40,6 +42,7 @@ export interface SeriesSet {
 export interface RawSeries {
   readonly name: string;
   readonly valueLabel: string;
+  readonly timeLabel?: string;
   readonly units: readonly UnitSeries[];
   readonly notes?: readonly string[];
   readonly skipped?: readonly SkippedUnit[];
@@ -82,12 +85,13 @@ export function detectDirection(units: readonly UnitSeries[]): {
 }
 
 /**
- * Raw histories → a set in which wear rises. Constant units are skipped and named, uneven time steps are noted.
+ * Raw histories → a set in which wear rises. Constant units are skipped and named.
  *
  * @param direction - `auto` takes the vote of `detectDirection` and says so in the notes
+ * @param mayBeEmpty - whether no unit may be left; otherwise that is refused
  * @throws {DataError} when no unit is left
  */
-export function orientSeries(raw: RawSeries, direction: Direction | 'auto'): SeriesSet {
+export function orientSeries(raw: RawSeries, direction: Direction | 'auto', mayBeEmpty = false): SeriesSet {
   const notes = [...(raw.notes ?? [])];
   const skipped = [...(raw.skipped ?? [])];
   const moving: UnitSeries[] = [];
@@ -95,7 +99,7 @@ export function orientSeries(raw: RawSeries, direction: Direction | 'auto'): Ser
     if (isConstant(unit.values)) skipped.push({ unit: unit.unit, reason: constantReason(unit.values) });
     else moving.push(unit);
   }
-  if (moving.length === 0)
+  if (moving.length === 0 && !mayBeEmpty)
     throw new DataError(
       `${raw.name}: no usable unit: ${listSkipped(skipped)}. A degradation history needs values that change.`,
     );
@@ -104,21 +108,17 @@ export function orientSeries(raw: RawSeries, direction: Direction | 'auto'): Ser
   if (direction === 'auto') {
     const vote = detectDirection(moving);
     decided = vote.direction;
-    notes.push(
-      `direction: ${raw.valueLabel} ${decided} with wear, by the majority of units (${vote.rising} rise, ${vote.falling} fall; last tenth against first tenth). --direction overrides.`,
-    );
+    if (moving.length > 0)
+      notes.push(
+        `direction: ${raw.valueLabel} ${decided} with wear, by the majority of units (${vote.rising} rise, ${vote.falling} fall; last tenth against first tenth). --direction overrides.`,
+      );
   } else decided = direction;
-
-  const uneven = moving.filter((unit) => !hasEvenSteps(unit.times));
-  if (uneven.length > 0)
-    notes.push(
-      `time steps are uneven in ${uneven.length} of ${moving.length} units (${listNames(uneven.map((u) => u.unit))}): windows count points, not time.`,
-    );
 
   const sign = decided === 'falls' ? -1 : 1;
   return {
     name: raw.name,
     valueLabel: raw.valueLabel,
+    timeLabel: raw.timeLabel,
     direction: decided,
     sign,
     units: moving.map((unit) => ({ ...unit, values: orient(unit.values, sign) })),
@@ -179,7 +179,8 @@ function constantReason(values: Float64Array): string {
   return values.length === 1 ? 'a single point' : `constant at ${values[0]}`;
 }
 
-function hasEvenSteps(times: Float64Array): boolean {
+/** Are the times of a unit the same distance apart, up to rounding? */
+export function hasEvenSteps(times: Float64Array): boolean {
   let shortest = Infinity;
   let longest = 0;
   for (let i = 1; i < times.length; i++) {

@@ -1,0 +1,200 @@
+import { extname, resolve } from 'node:path';
+
+import { ConfigError, writeFileAtomically, writePicture } from '@rollcast/core';
+import { loadSeries, type SeriesSet } from '@rollcast/envs';
+import { Option, type Command } from 'commander';
+
+import { addDataFlags, fileSource, type DataFlags } from '../data-source.js';
+import { integer, number } from '../flags.js';
+import { crossingRule, forecastUnit, forecastUnits, type UnitForecast } from '../forecasting.js';
+import { openForecastRun, readModel, type CheckpointChoice, type LoadedModel } from '../model-files.js';
+import { progress } from '../progress.js';
+import {
+  DRAWN_UNITS,
+  SHOWN_ROWS,
+  crossingCsv,
+  forecastCsv,
+  forecastJson,
+  forecastPicture,
+  forecastTable,
+  pathsCsv,
+  type ForecastReport,
+} from '../report/forecast-report.js';
+import { renderTextTable } from '../report/table.js';
+import {
+  addBackendFlags,
+  addCheckpointFlag,
+  prepareFile,
+  startBackend,
+  type BackendFlags,
+} from './shared.js';
+
+interface ForecastFlags extends DataFlags, BackendFlags {
+  run: string;
+  checkpoint?: CheckpointChoice;
+  horizon?: number;
+  paths: number;
+  threshold?: number;
+  seed: number;
+  samplePaths?: boolean;
+  out: string;
+  plot?: string;
+  json?: string;
+}
+
+/** Units were left out. */
+const EXIT_LEFT_OUT = 1;
+
+export function addForecast(program: Command): void {
+  const command = program
+    .command('forecast')
+    .description('Forecast each unit of a file from its last points, and when it will cross a threshold.')
+    .requiredOption('--run <folder>', 'run whose model forecasts: of pretrain, or of train on forecasts');
+  addCheckpointFlag(command);
+  addBackendFlags(addDataFlags(command))
+    .option(
+      '--horizon <steps>',
+      'steps to forecast (default: those that the model was trained for)',
+      integer(1, 10_000),
+    )
+    .option('--paths <count>', 'sampled paths a unit', integer(10, 100_000), 200)
+    .option(
+      '--threshold <value>',
+      'in the units of the data: also say when it is crossed, in the direction of wear',
+      number({}),
+    )
+    .option('--seed <number>', 'seed of the sampled paths', integer(0), 0)
+    .requiredOption('--out <file>', 'CSV to write: mean, median and deciles, one row a unit and step')
+    .option('--sample-paths', 'also write the sampled paths, to OUT-paths.csv')
+    .addOption(new Option('--plot <file>', 'also draw the forecasts, to a .svg or .png'))
+    .option('--json <file>', 'also write everything as JSON')
+    .addHelpText('after', HELP)
+    .action(runForecast);
+}
+
+const HELP = `
+With --threshold, OUT-crossing.csv has the remaining useful life of each unit: median, 10 and 90 %
+quantile, and the share of its paths that do not cross within the horizon.
+
+A unit is forecast from its last points, as many as the model reads. It is left out when it has
+fewer, a point that cannot be read, a large gap in time, or has crossed the threshold already; the
+others are forecast, and the command ends with exit code 1 and the list of what was left out.
+
+Example:
+  rollcast forecast --run runs/pre --data cells.csv --threshold 0.88 --out forecast.csv --plot forecast.svg
+`;
+
+async function runForecast(flags: ForecastFlags): Promise<void> {
+  const files = prepareFiles(flags);
+  const source = fileSource(flags);
+  if (!source) throw new ConfigError('--data FILE is needed: the histories to forecast.');
+  const { run, checkpoint } = openForecastRun(flags.run, flags.checkpoint);
+  const set = loadSeries(source, { leaveOutBadUnits: true });
+  console.error(await startBackend(flags));
+  const loaded = readModel(checkpoint);
+  try {
+    const report = forecastAll(flags, set, loaded);
+    if (report.forecasts.length > 0) await write(files, report, run.path);
+    tell(files, report);
+  } finally {
+    loaded.model.dispose();
+  }
+}
+
+/** What is to be written, by purpose. */
+type Files = Partial<Record<'out' | 'crossing' | 'samplePaths' | 'plot' | 'json', string>>;
+
+/** Refuses files that cannot be written, before minutes of work. @throws {ConfigError} */
+function prepareFiles({ out, plot, json, threshold, samplePaths, data = [] }: ForecastFlags): Files {
+  const beside = (what: string): string => {
+    const end = extname(out);
+    return `${out.slice(0, out.length - end.length)}-${what}${end || '.csv'}`;
+  };
+  if (plot !== undefined && !/\.(svg|png)$/i.test(plot)) {
+    throw new ConfigError(`--plot names a picture that ends in .svg or .png; got ${plot}.`);
+  }
+  const files: Files = {
+    out,
+    ...(threshold !== undefined && { crossing: beside('crossing') }),
+    ...(samplePaths && { samplePaths: beside('paths') }),
+    ...(plot !== undefined && { plot }),
+    ...(json !== undefined && { json }),
+  };
+  const taken = new Map(data.map((file) => [resolve(file), 'data']));
+  for (const [purpose, file] of Object.entries(files)) {
+    const flag = `--${purpose === 'plot' || purpose === 'json' ? purpose : 'out'}`;
+    const other = taken.get(resolve(file));
+    if (other) throw new ConfigError(`${flag} ${file} is the same file as that of --${other}.`);
+    taken.set(resolve(file), flag.slice(2));
+    prepareFile(flag, file);
+  }
+  return files;
+}
+
+function forecastAll(flags: ForecastFlags, set: SeriesSet, loaded: LoadedModel): ForecastReport {
+  const { model, tokeniser, description } = loaded;
+  const { contextLength } = description;
+  const { horizon = description.horizon, paths, seed, threshold } = flags;
+  const { units, leftOut, notes } = forecastUnits(set, { contextLength, threshold });
+  const told = [...notes];
+  if (threshold !== undefined) told.push(`${crossingRule(set, threshold)}.`);
+  if (horizon > description.horizon) {
+    told.push(
+      `the horizon of ${horizon} steps goes beyond the ${description.horizon} that the model was trained for: each step sees the ${model.config.attentionWindow} points before it, forecast ones among them.`,
+    );
+  }
+  for (const note of told) console.error(note);
+  const bar = progress({ label: 'forecasting', total: units.length * paths, unit: 'paths' });
+  const forecasts: UnitForecast[] = [];
+  let done = 0;
+  const onBatch = (count: number): void => bar.tick((done += count));
+  const keepPaths = flags.samplePaths ?? false;
+  try {
+    for (const unit of units) {
+      const options = { model, tokeniser, horizon, paths, seed, threshold, keepPaths, onBatch };
+      forecasts.push(forecastUnit(unit, set, options));
+    }
+  } finally {
+    bar.done();
+  }
+  return { set, horizon, paths, seed, threshold, units, forecasts, leftOut, notes: told };
+}
+
+async function write(
+  { out, crossing, samplePaths, plot, json }: Files,
+  report: ForecastReport,
+  run: string,
+): Promise<void> {
+  writeFileAtomically(out!, forecastCsv(report));
+  if (crossing) writeFileAtomically(crossing, crossingCsv(report));
+  if (samplePaths) writeFileAtomically(samplePaths, pathsCsv(report));
+  if (json) writeFileAtomically(json, `${JSON.stringify(forecastJson(report, run), null, 2)}\n`);
+  if (plot) await writePicture(plot, forecastPicture(report));
+}
+
+/** The table, where the files are, and what was left out; sets the exit code. */
+function tell(files: Files, report: ForecastReport): void {
+  const { forecasts, leftOut, horizon, threshold } = report;
+  if (forecasts.length > 0) {
+    console.log(renderTextTable(forecastTable(report)));
+    if (forecasts.length > SHOWN_ROWS) {
+      console.log(`The first ${SHOWN_ROWS} of ${forecasts.length} units; the files hold all.`);
+    }
+    const never = forecasts.filter(({ crossing }) => crossing?.censoredShare === 1).length;
+    if (never > 0) {
+      console.log(
+        `${never} of ${forecasts.length} units cross the threshold ${threshold} on no path within ${horizon} steps: their crossing is censored.`,
+      );
+    }
+    if (files.plot && forecasts.length > DRAWN_UNITS) {
+      console.log(`The picture shows ${DRAWN_UNITS} of ${forecasts.length} units.`);
+    }
+    console.log(`Written: ${Object.values(files).join(', ')}`);
+  } else {
+    console.error('No unit could be forecast; nothing was written.');
+  }
+  if (leftOut.length === 0) return;
+  console.error(`\nLeft out, ${leftOut.length} of ${leftOut.length + forecasts.length} units:`);
+  for (const { unit, reason } of leftOut) console.error(`  ${unit}: ${reason}.`);
+  process.exitCode = EXIT_LEFT_OUT;
+}

@@ -1,0 +1,39 @@
+/** Paths of a model, generated in batches: what evaluations and forecasts are made of. */
+import type { DegradationTransformer, RandomStream } from '@rollcast/core';
+import type { ValueTokeniser } from '@rollcast/envs';
+
+/** Sequences generated at a time: enough to keep the arithmetic busy, little enough to stay in memory. */
+export const GENERATION_BATCH = 256;
+
+export interface PathRequest {
+  model: DegradationTransformer;
+  /** The one of the model's checkpoint. */
+  tokeniser: ValueTokeniser;
+  /** [n][W] oriented values, one path each; the same context may come several times. */
+  contexts: readonly ArrayLike<number>[];
+  /** L; may be longer than the one that the model was trained for. */
+  horizon: number;
+  /** Of the samples; without it the most likely token is taken at each step. */
+  random?: RandomStream;
+  /** Told after each batch how many paths it had. */
+  onBatch?: (paths: number) => void;
+}
+
+/** One continuation of each context, [n][L] oriented values. Leaves no tensor behind. */
+export function generatePaths(request: PathRequest): Float64Array[] {
+  const { model, tokeniser, contexts, horizon, random, onBatch } = request;
+  const paths: Float64Array[] = [];
+  for (let start = 0; start < contexts.length; start += GENERATION_BATCH) {
+    const batch = contexts.slice(start, start + GENERATION_BATCH);
+    const scalings = batch.map((context) => tokeniser.fit(context));
+    const length = batch[0].length;
+    const contextTokens = new Int32Array(batch.length * length);
+    batch.forEach((context, b) => contextTokens.set(tokeniser.encode(context, scalings[b], 0), b * length));
+    const { tokens } = model.generate({ contextTokens, batchSize: batch.length, horizon, random });
+    scalings.forEach((scaling, b) =>
+      paths.push(tokeniser.decode(tokens.subarray(b * horizon, (b + 1) * horizon), scaling, length)),
+    );
+    onBatch?.(batch.length);
+  }
+  return paths;
+}

@@ -21,6 +21,16 @@ export {
   ShapeError,
 } from './errors.js';
 export type { ConfigIssue } from './errors.js';
+export { parseExpression } from './expression/expression.js';
+export type {
+  Expression,
+  ExpressionOptions,
+  ExpressionScope,
+  ExpressionTerm,
+  ExpressionVariable,
+} from './expression/expression.js';
+export type { ExpressionValue } from './expression/functions.js';
+export { expressionLimits } from './expression/tokens.js';
 export { nearestName, resolveOptions, suggestion } from './options.js';
 export type {
   Decisions,

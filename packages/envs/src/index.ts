@@ -32,12 +32,13 @@ export {
   REPORTED_STEPS,
 } from './degradation/metrics.js';
 export type { ForecastMetrics, ForecastSet, MethodMetrics, MetricOptions } from './degradation/metrics.js';
-export { DEFAULT_REWARD, parseReward, quantities } from './degradation/reward-expression.js';
+export { DEFAULT_REWARD, parseReward, quantities, rewardSeries } from './degradation/reward-expression.js';
 export type {
   QuantityName,
   QuantityValues,
   RewardExpression,
   RewardTerm,
+  SeriesName,
 } from './degradation/reward-expression.js';
 export {
   createReward,
@@ -48,6 +49,7 @@ export {
 } from './degradation/reward.js';
 export type {
   ForecastQuantities,
+  ForecastSeries,
   ResolvedRewardOptions,
   Reward,
   RewardFunction,

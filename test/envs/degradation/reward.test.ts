@@ -69,8 +69,10 @@ describe('expressions', () => {
 
   // finalError is 0 here, so take a forecast that ends 1 too high: 0.5 on the last step, times −2.
   test('by step, a per-sequence term lands on the last step', () => {
-    const values = forecastQuantities([3, 4, 6], future, 2, 2);
-    expect(expressionReward(parseReward('-mae - 2*finalError'), values, 'step')).toBeAllClose([
+    const path = Float64Array.of(3, 4, 6);
+    const values = forecastQuantities(path, future, 2, 2);
+    const series = { predicted: path, target: future, context };
+    expect(expressionReward(parseReward('-mae - 2*finalError'), values, series, 'step')).toBeAllClose([
       0,
       0,
       -0.5 / 3 - 1,

@@ -18,13 +18,13 @@ export const expressionLimits = {
   depth: 32,
 } as const;
 
-/** Operators that mathjs spells as words. */
-const WORD_OPERATORS = ['and', 'in', 'mod', 'not', 'or', 'to', 'xor'];
+/** Operators that mathjs would read as one piece. */
+const FOREIGN_OPERATORS = ['and', 'in', 'mod', 'not', 'or', 'to', 'xor', '<<', '>>', '>>>', '??'];
 
 const PATTERNS: readonly [Token['kind'], RegExp][] = [
   ['number', /(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?/y],
   ['name', /[A-Za-z_]\w*/y],
-  ['symbol', /[<>=!]=|[-+*/^()<>?:,]/y],
+  ['symbol', /<<|>>>?|\?\?|[<>=!]=|[-+*/^()<>?:,]/y],
 ];
 
 /** What is easily written by mistake, or to break out, and why it is refused. */
@@ -63,7 +63,7 @@ export function* tokens(text: string, label: string): Generator<Token> {
     const refuse = (what: string): never => {
       throw refused(what, start, written.length);
     };
-    if (WORD_OPERATORS.includes(written)) refuse(`the operator "${written}" is not allowed`);
+    if (FOREIGN_OPERATORS.includes(written)) refuse(`the operator "${written}" is not allowed`);
     if (kind === 'number' && !Number.isFinite(Number(written))) refuse(`${written} is too large a number`);
     if (written === '(') open += 1;
     if (written === ')') open -= 1;

@@ -67,7 +67,7 @@ export type {
 } from './degradation/series.js';
 export { simulate, simulatorOptions, simulators } from './degradation/simulators.js';
 export type { Simulator, SimulatorName, SimulatorOptions } from './degradation/simulators.js';
-export { saturationShare, windowTokens } from './degradation/teacher-forcing.js';
+export { saturationShare, tokenWindows, windowTokens } from './degradation/teacher-forcing.js';
 export type { ValueTokeniser } from './degradation/tokeniser.js';
 export { GridWorld, gridWorldOptimalReturn, gridWorldOptions, gridWorldValue } from './grid-world.js';
 export type { GridWorldOptions } from './grid-world.js';

@@ -19,7 +19,14 @@ const environment = await vectorise(() => new CartPole(), { count: instances });
 const policy = new MlpPolicy(environment.observationSize, environment.actionSpace, {}, seed);
 const algorithm = new PPO(
   policy,
-  { learningRate: 1e-3, gamma: 0.98, gaeLambda: 0.8, updateEpochs: 20, minibatchSize: 256 },
+  {
+    learningRate: 1e-3,
+    gamma: 0.98,
+    gaeLambda: 0.8,
+    updateEpochs: 20,
+    minibatchSize: 256,
+    normaliseReturns: false,
+  },
   { updates, batchSize, seed },
 );
 const collector = new StepCollector({ environment, policy, stepsPerRollout, seed });

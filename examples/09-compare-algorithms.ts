@@ -26,7 +26,14 @@ const seeds = Number(process.argv[3] ?? 5);
 const candidates = {
   ppo: {
     stepsPerRollout: 32,
-    options: { learningRate: 1e-3, gamma: 0.98, gaeLambda: 0.8, updateEpochs: 20, minibatchSize: 256 },
+    options: {
+      learningRate: 1e-3,
+      gamma: 0.98,
+      gaeLambda: 0.8,
+      updateEpochs: 20,
+      minibatchSize: 256,
+      normaliseReturns: false,
+    },
   },
   a2c: { stepsPerRollout: 16, options: { learningRate: 7e-4, gamma: 0.99, entropyCoef: 0.01 } },
 };

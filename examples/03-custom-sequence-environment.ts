@@ -9,7 +9,7 @@
 import { RLHFLearner } from '@rollcast/algos';
 import {
   DegradationTransformer,
-  RandomStream,
+  type RandomStream,
   selectBackend,
   type SequenceBatch,
   type SequenceEnvironment,

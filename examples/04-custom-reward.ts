@@ -2,7 +2,7 @@
  * A reward of your own on the degradation job: a forecast that promises more life than there is costs three times as much as
  * one that promises less.
  *
- *     npx tsx examples/04-custom-reward.ts [updates, 60]
+ *     npx tsx examples/04-custom-reward.ts [updates, 100]
  *
  * Expect: a minute on two cores; the share of points that are too optimistic falls from about a half, and the reward rises.
  * The same by flag: rollcast train --reward "-mae - 2*max(0, target - predicted)".
@@ -17,7 +17,7 @@ import {
   type RewardFunction,
 } from '@rollcast/envs';
 
-const updates = Number(process.argv[2] ?? 60);
+const updates = Number(process.argv[2] ?? 100);
 
 /** All series are turned so that wear rises: a predicted value below the target is optimistic. One number a step. */
 const carefulness: RewardFunction = (predicted, target) =>
@@ -32,7 +32,7 @@ const tokeniser = new Tokeniser({ vocabularySize: 128 });
 const environment = new DegradationEnvironment(dataset, tokeniser, { reward: carefulness });
 const policy = new DegradationTransformer({ vocabularySize: 128, width: 32, layers: 2, heads: 2 }, 1);
 
-const steps = 4 * updates;
+const steps = 3 * updates;
 const pretrainer = new Pretrainer(
   policy,
   tokenWindows(dataset, tokeniser),
@@ -61,14 +61,14 @@ const learner = new RLHFLearner({
   policy,
   environment,
   algorithm: 'ppo',
-  algorithmOptions: { learningRate: 3e-4 },
+  algorithmOptions: { learningRate: 1e-3, klControl: { coefficient: 0.02 } },
   updates,
   batchSize: 32,
   seed: 1,
   callbacks: [
     {
       onUpdateEnd({ update, metrics }) {
-        if (update === 1 || update % 10 === 0)
+        if (update === 1 || update % 20 === 0)
           console.log(`update ${update}: reward ${metrics['reward/mean'].toFixed(3)}`);
       },
     },

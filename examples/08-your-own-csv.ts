@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { main } from '@rollcast/cli';
 import { simulate } from '@rollcast/envs';
 
-const [updates = '60', file, unitColumn = 'cell', valueColumn = 'capacity_loss'] = process.argv.slice(2);
+const [updates = '60', file, unitColumn = 'cell', valueColumn = 'capacity_ah'] = process.argv.slice(2);
 const folder = mkdtempSync(join(tmpdir(), 'rollcast-'));
 const data = file ?? demoCsv(join(folder, 'cells.csv'));
 
@@ -39,12 +39,12 @@ await rollcast(
 await rollcast('evaluate', '--run', tuned, '--windows-per-unit', '5', '--samples', '4');
 console.log(`\nReport and plots: ${tuned}`);
 
-/** Long format: the name of the unit, a time, the degrading quantity. */
+/** Long format: the name of the unit, a time, the degrading quantity, which may rise or fall with wear. */
 function demoCsv(path: string): string {
-  const { units } = simulate('sei-growth', { units: 20, length: 160, seed: 1 });
+  const { units, sign } = simulate('sei-growth', { units: 20, length: 160, seed: 1 });
   const rows = units.flatMap(({ unit, values }) =>
-    Array.from(values, (value, cycle) => `${unit},${cycle + 1},${value.toFixed(5)}`),
+    Array.from(values, (value, cycle) => `${unit},${cycle + 1},${(sign * value).toFixed(5)}`),
   );
-  writeFileSync(path, `cell,cycle,capacity_loss\n${rows.join('\n')}\n`);
+  writeFileSync(path, `cell,cycle,capacity_ah\n${rows.join('\n')}\n`);
   return path;
 }

@@ -53,7 +53,7 @@ describe('cost', () => {
   /** How often the values of names are asked for in one evaluation. */
   const reads = (text: string): number => {
     let count = 0;
-    const counting = new Proxy(scope as ExpressionScope, {
+    const counting = new Proxy(scope, {
       get(target, name: string) {
         count += 1;
         return target[name];

@@ -41,7 +41,7 @@ export interface ExpressionTerm {
    * @param scope - series along one axis have one length
    * @param inReductions - the values inside of reductions, where they are others
    */
-  evaluate(scope: ExpressionScope, inReductions?: ExpressionScope): ExpressionValue;
+  readonly evaluate: (scope: ExpressionScope, inReductions?: ExpressionScope) => ExpressionValue;
 }
 
 /** An expression, parsed and checked. */

@@ -3,7 +3,7 @@
  *
  *     npx tsx examples/09-compare-algorithms.ts [steps a run, 20000] [seeds, 5]
  *
- * Expect: a minute on two cores; PPO ahead of A2C on CartPole at this budget, and how sure that is. `rollcast bench` does the same
+ * Expect: half a minute on two cores; PPO ahead of A2C on CartPole at this budget, and how sure that is. `rollcast bench` does the same
  * over environments and in parallel, with a report.
  */
 import { builtInAlgorithms } from '@rollcast/algos';

@@ -4,7 +4,7 @@
  *
  *     npx tsx examples/10-library-in-30-lines.ts [updates, 50]
  *
- * Expect: half a minute on two cores; sixty rising numbers beside the sixty that were measured.
+ * Expect: a minute on two cores; sixty falling capacities beside the sixty that were measured.
  */
 import { Pretrainer, RLHFLearner } from '@rollcast/algos';
 import { DegradationTransformer, Tokeniser, selectBackend } from '@rollcast/core';

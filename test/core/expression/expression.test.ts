@@ -8,7 +8,7 @@ const variables = {
   gear: { description: 'one number a step', axis: 'steps' },
   past: { description: 'one number a past step', axis: 'past' },
 };
-const scope = {
+const scope: ExpressionScope = {
   level: 2,
   speed: Float64Array.of(1, -2, 3),
   gear: Float64Array.of(1, 2, 2),

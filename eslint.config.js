@@ -9,7 +9,7 @@ export default tseslint.config(
     extends: [tseslint.configs.recommendedTypeChecked],
     languageOptions: {
       parserOptions: {
-        project: ['packages/*/tsconfig.json', 'test/tsconfig.json'],
+        project: ['packages/*/tsconfig.json', 'test/tsconfig.json', 'examples/tsconfig.json'],
         tsconfigRootDir: import.meta.dirname,
       },
     },

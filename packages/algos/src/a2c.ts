@@ -57,7 +57,7 @@ export interface A2CUpdateStats extends SingleStepStats {
 }
 
 export class A2C extends PolicyGradient<ResolvedA2COptions, z.output<typeof returnScaleState>> {
-  protected readonly ownStateSchema = returnScaleState;
+  protected override readonly ownStateSchema = returnScaleState;
   private readonly returnScale = new ReturnScale();
 
   /** @throws {ConfigError} listing every option that is wrong */
@@ -90,11 +90,11 @@ export class A2C extends PolicyGradient<ResolvedA2COptions, z.output<typeof retu
     };
   }
 
-  protected ownState(): z.output<typeof returnScaleState> {
+  protected override ownState(): z.output<typeof returnScaleState> {
     return this.returnScale.state();
   }
 
-  protected restoreOwn(own: z.output<typeof returnScaleState>): void {
+  protected override restoreOwn(own: z.output<typeof returnScaleState>): void {
     this.returnScale.restore(own);
   }
 }

@@ -58,11 +58,8 @@ export interface GRPOUpdateStats extends UpdateStats, MinibatchStats {
   learningRate: number;
 }
 
-const grpoState = z.object({});
-
 export class GRPO extends PolicyGradient<ResolvedGRPOOptions> {
   readonly samplesPerContext: number;
-  protected readonly ownStateSchema = grpoState;
   private readonly minibatchSize: number;
 
   /** @throws {ConfigError} listing every option that is wrong, or when there can be no groups */
@@ -105,13 +102,5 @@ export class GRPO extends PolicyGradient<ResolvedGRPOOptions> {
       clipRange,
     );
     return { loss: policyLoss, means: { policyLoss, ...distanceFromOld(batch, clipRange) } };
-  }
-
-  protected ownState(): object {
-    return {};
-  }
-
-  protected restoreOwn(): void {
-    // nothing of its own: the baseline comes from each rollout itself
   }
 }

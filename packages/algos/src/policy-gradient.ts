@@ -113,9 +113,18 @@ export abstract class PolicyGradient<
   /** The algorithm's own part of the loss, with what it reports of it; traced once, inside `tf.tidy`. */
   protected abstract surrogate(batch: ScoredRows): LossParts;
 
-  protected abstract readonly ownStateSchema: z.ZodType<Own>;
-  protected abstract ownState(): Own;
-  protected abstract restoreOwn(own: Own): void;
+  /** Of what `ownState` gives; a subclass that saves something overrides all three. */
+  protected readonly ownStateSchema: z.ZodType<Own> = z.object({}) as unknown as z.ZodType<Own>;
+
+  /** What the subclass saves beside the optimiser, as JSON. */
+  protected ownState(): Own {
+    return {} as Own;
+  }
+
+  /** Goes on from what `ownState` gave. */
+  protected restoreOwn(_own: Own): void {
+    // nothing was saved
+  }
 
   state(): AlgorithmState {
     return packState(this.optimizer, {

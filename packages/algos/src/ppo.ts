@@ -115,7 +115,7 @@ const ppoState = returnScaleState.extend({
 });
 
 export class PPO extends PolicyGradient<ResolvedPPOOptions, z.output<typeof ppoState>> {
-  protected readonly ownStateSchema = ppoState;
+  protected override readonly ownStateSchema = ppoState;
   private readonly minibatchSize: number;
   private readonly returnScale = new ReturnScale();
   /** Of the penalty form. */
@@ -195,14 +195,14 @@ export class PPO extends PolicyGradient<ResolvedPPOOptions, z.output<typeof ppoS
     };
   }
 
-  protected ownState(): z.output<typeof ppoState> {
+  protected override ownState(): z.output<typeof ppoState> {
     return {
       ...this.returnScale.state(),
       ...(this.trustRegion && { trustRegionCoef: this.trustRegion.coefficient }),
     };
   }
 
-  protected restoreOwn(own: z.output<typeof ppoState>): void {
+  protected override restoreOwn(own: z.output<typeof ppoState>): void {
     this.returnScale.restore(own);
     if (own.trustRegionCoef !== undefined) this.trustRegion?.restore(own.trustRegionCoef);
   }

@@ -78,7 +78,7 @@ const reinforceState = z.object({
 
 export class Reinforce extends PolicyGradient<ResolvedReinforceOptions, z.output<typeof reinforceState>> {
   readonly needsGreedyRollout: boolean;
-  protected readonly ownStateSchema = reinforceState;
+  protected override readonly ownStateSchema = reinforceState;
   /** The moving average of the reward-to-go, [T] or one number; undefined before the first rollout. */
   private average: Float32Array | undefined;
   private readonly returnScale = new ReturnScale();
@@ -122,11 +122,11 @@ export class Reinforce extends PolicyGradient<ResolvedReinforceOptions, z.output
     };
   }
 
-  protected ownState(): z.output<typeof reinforceState> {
+  protected override ownState(): z.output<typeof reinforceState> {
     return { baseline: this.average ? Array.from(this.average) : null, ...this.returnScale.state() };
   }
 
-  protected restoreOwn(own: z.output<typeof reinforceState>): void {
+  protected override restoreOwn(own: z.output<typeof reinforceState>): void {
     this.average = own.baseline ? Float32Array.from(own.baseline) : undefined;
     this.returnScale.restore(own);
   }

@@ -4,19 +4,22 @@ import {
   type Algorithm,
   type Callback,
   type DegradationTransformer,
+  type Registry,
   type Rollout,
   type SequenceEnvironment,
   type TrainResult,
 } from '@rollcast/core';
 
-import { builtInAlgorithms } from './register.js';
+import { builtInAlgorithms, type AlgorithmEntry } from './register.js';
 
 export interface RLHFLearnerOptions {
   /** The pre-trained model; it is changed in place. */
   policy: DegradationTransformer;
   environment: SequenceEnvironment;
-  /** By name: `reinforce`, `a2c`, `ppo`, `rloo`, `grpo`. @defaultValue 'reinforce' */
+  /** By name: `reinforce`, `a2c`, `ppo`, `rloo`, `grpo`, or one that `algorithms` adds. @defaultValue 'reinforce' */
   algorithm?: string;
+  /** Where the name is looked up. @defaultValue builtInAlgorithms() */
+  algorithms?: Registry<AlgorithmEntry>;
   /** Options of the algorithm, as its schema declares them. */
   algorithmOptions?: object;
   /** Trajectories an update. @defaultValue 64 */
@@ -49,7 +52,7 @@ export class RLHFLearner {
   constructor(options: RLHFLearnerOptions) {
     const { policy, environment, updates = 200, batchSize = 64, seed = 0, callbacks, startUpdate } = options;
     const { rollout } = options;
-    const entry = builtInAlgorithms().get(options.algorithm ?? 'reinforce');
+    const entry = (options.algorithms ?? builtInAlgorithms()).get(options.algorithm ?? 'reinforce');
     this.algorithm = entry.create(policy, options.algorithmOptions ?? {}, { updates, batchSize, seed });
     this.ownsReference = options.referencePolicy === undefined;
     this.referencePolicy = options.referencePolicy ?? policy.clone({ trainable: false });

@@ -47,11 +47,8 @@ export interface RLOOUpdateStats extends SingleStepStats {
   explainedVariance: number;
 }
 
-const rlooState = z.object({});
-
 export class RLOO extends PolicyGradient<ResolvedRLOOOptions> {
   readonly samplesPerContext: number;
-  protected readonly ownStateSchema = rlooState;
 
   /** @throws {ConfigError} listing every option that is wrong, or when there can be no groups */
   constructor(policy: Policy, options: RLOOOptions, budget: RunBudget) {
@@ -76,13 +73,5 @@ export class RLOO extends PolicyGradient<ResolvedRLOOOptions> {
 
   protected surrogate({ scores, rows, mask }: ScoredRows): LossParts {
     return { loss: scoreFunctionLoss(scores.logProbs, rows['advantages'], mask) };
-  }
-
-  protected ownState(): object {
-    return {};
-  }
-
-  protected restoreOwn(): void {
-    // nothing of its own: the baseline comes from each rollout itself
   }
 }

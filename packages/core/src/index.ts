@@ -22,6 +22,16 @@ export {
   StorageError,
 } from './errors.js';
 export type { ConfigIssue, RollcastErrorOptions } from './errors.js';
+export { parseExpression } from './expression/expression.js';
+export type {
+  Expression,
+  ExpressionOptions,
+  ExpressionScope,
+  ExpressionTerm,
+  ExpressionVariable,
+} from './expression/expression.js';
+export type { ExpressionValue } from './expression/functions.js';
+export { expressionLimits } from './expression/tokens.js';
 export { InvariantError } from './invariants.js';
 export type { Invariant } from './invariants.js';
 export { nearestName, resolveOptions, suggestion, zodProblems } from './options.js';

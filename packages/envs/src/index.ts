@@ -30,12 +30,13 @@ export type { LoadRules } from './degradation/load.js';
 export { baselineMetrics, crpsOfSorted, forecastMetrics, REPORTED_STEPS } from './degradation/metrics.js';
 export type { ForecastMetrics, ForecastSet, MethodMetrics, MetricOptions } from './degradation/metrics.js';
 export { meanPath, quantileOfSorted, quantilePaths, sampleQuantile } from './degradation/path-statistics.js';
-export { DEFAULT_REWARD, parseReward, quantities } from './degradation/reward-expression.js';
+export { DEFAULT_REWARD, parseReward, quantities, rewardSeries } from './degradation/reward-expression.js';
 export type {
   QuantityName,
   QuantityValues,
   RewardExpression,
   RewardTerm,
+  SeriesName,
 } from './degradation/reward-expression.js';
 export {
   createReward,
@@ -46,6 +47,7 @@ export {
 } from './degradation/reward.js';
 export type {
   ForecastQuantities,
+  ForecastSeries,
   ResolvedRewardOptions,
   Reward,
   RewardFunction,
@@ -63,7 +65,7 @@ export type {
 } from './degradation/series.js';
 export { simulate, simulatorOptions, simulators } from './degradation/simulators.js';
 export type { Simulator, SimulatorName, SimulatorOptions } from './degradation/simulators.js';
-export { saturationShare, windowTokens } from './degradation/teacher-forcing.js';
+export { saturationShare, tokenWindows, windowTokens } from './degradation/teacher-forcing.js';
 export type { ValueTokeniser } from './degradation/tokeniser.js';
 export { GridWorld, gridWorldOptimalReturn, gridWorldOptions, gridWorldValue } from './grid-world.js';
 export type { GridWorldOptions } from './grid-world.js';

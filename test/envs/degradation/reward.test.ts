@@ -69,8 +69,10 @@ describe('expressions', () => {
 
   // finalError is 0 here, so take a forecast that ends 1 too high: 0.5 on the last step, times −2.
   test('by step, a per-sequence term lands on the last step', () => {
-    const values = forecastQuantities([3, 4, 6], future, 2, 2);
-    expect(expressionReward(parseReward('-mae - 2*finalError'), values, 'step')).toBeAllClose([
+    const path = Float64Array.of(3, 4, 6);
+    const values = forecastQuantities(path, future, 2, 2);
+    const series = { predicted: path, target: future, context };
+    expect(expressionReward(parseReward('-mae - 2*finalError'), values, series, 'step')).toBeAllClose([
       0,
       0,
       -0.5 / 3 - 1,
@@ -98,6 +100,37 @@ describe('expressions', () => {
         expect(sum).toBeAllClose(score({ reward, credit: 'sequence' }), { atol: 1e-12 });
       }),
     );
+  });
+
+  // s = 2: ŷ/s = 2, 1.5, 2.5, y/s = 1.5, 2, 2.5; |difference| 0.5, 0.5, 0; the last context value is 2/2 = 1.
+  test('by step, a term of the series has its value at each step, divided by L', () => {
+    expect(score({ reward: '-abs(predicted - target)' })).toBeAllClose([-0.5 / 3, -0.5 / 3, 0]);
+    expect(score({ reward: '-mae*(step > 1)' })).toBeAllClose([0, -0.5 / 3, 0]);
+    expect(score({ reward: '-max(0, predicted - 2*last(context))' })).toBeAllClose([0, 0, -0.5 / 3]);
+  });
+
+  test('by sequence, a term of the series is averaged after it is evaluated', () => {
+    expect(score({ reward: '-square(predicted - target)', credit: 'sequence' })).toBeAllClose(-0.5 / 3);
+    expect(score({ reward: '-abs(predicted - target)*(step > 1) - 1', credit: 'sequence' })).toBeAllClose(
+      -0.5 / 3 - 1,
+    );
+  });
+
+  test('a reduction makes one number of a path, which lands on the last step', () => {
+    expect(score({ reward: '-max(mae)' })).toBeAllClose([0, 0, -0.5]);
+    expect(score({ reward: '-abs(last(predicted) - mean(target))' })).toBeAllClose([0, 0, -0.5]);
+    expect(score({ reward: '-max(mse) - sum(context)', credit: 'sequence' })).toBeAllClose(-0.25 - 1.5);
+  });
+
+  test('of series agree with the quantities that they spell', () => {
+    const spelled: [string, string][] = [
+      ['-mse', '-square(predicted - target)'],
+      ['-2*mae', '-2*abs(target - predicted)'],
+      ['-finalError', '-abs(last(predicted) - last(target))'],
+    ];
+    for (const [name, series] of spelled)
+      for (const credit of ['step', 'sequence'] as const)
+        expect(score({ reward: series, credit })).toBeAllClose(score({ reward: name, credit }));
   });
 
   test('raw scale leaves the units of the data', () => {

@@ -1,6 +1,6 @@
 import { builtInAlgorithms } from '@rollcast/algos';
 import { backendNames } from '@rollcast/core';
-import { quantities, simulators, type EnvironmentEntry } from '@rollcast/envs';
+import { quantities, rewardSeries, simulators, type EnvironmentEntry } from '@rollcast/envs';
 import type { Command } from 'commander';
 
 import { knownEnvironments } from '../environments.js';
@@ -31,7 +31,10 @@ export function addList(program: Command): void {
       table('Step environments (--env)', ofKind('step'));
       table(
         'Reward quantities (--reward)',
-        Object.entries(quantities).map(([name, { description }]) => [name, description]),
+        Object.entries({ ...quantities, ...rewardSeries }).map(([name, { description }]) => [
+          name,
+          description,
+        ]),
       );
       table(
         'Simulators (--simulator)',

@@ -8,8 +8,8 @@ import {
   tokeniserOptions,
   type Logger,
 } from '@rollcast/core';
-import { Pretrainer, crossEntropy, pretrainOptions, type TokenWindows } from '@rollcast/algos';
-import { saturationShare, simulators, windowTokens, type RLDataset } from '@rollcast/envs';
+import { Pretrainer, crossEntropy, pretrainOptions } from '@rollcast/algos';
+import { saturationShare, simulators, tokenWindows, type RLDataset } from '@rollcast/envs';
 import type { Command } from 'commander';
 import { z } from 'zod';
 
@@ -248,15 +248,4 @@ function describeStart(
   logger.info(
     `tokens: ${vocabularySize} ${bins} bins of ${scaling}; ${(100 * share).toFixed(2)} % of held-out future points saturate`,
   );
-}
-
-/** The windows of a dataset as tokens. */
-function tokenWindows(dataset: RLDataset, tokeniser: Tokeniser): TokenWindows {
-  return {
-    contextLength: dataset.contextLength,
-    horizon: dataset.horizon,
-    length: dataset.length,
-    draw: (random) => dataset.draw(random),
-    tokens: (index) => windowTokens(dataset.window(index), tokeniser),
-  };
 }

@@ -81,7 +81,7 @@ export function addTrain(program: Command): void {
     .option('--seed <number>', 'seed of weights, contexts, episodes, samples and minibatches', integer(0), 0)
     .option(
       '--reward <expression>',
-      'what is maximised, of mse, mae, nonMonotonicity, finalError (default: "-mse")',
+      'what is maximised, of mse, mae, nonMonotonicity, finalError, predicted, target, context, step (default: "-mse")',
     )
     .addOption(
       new Option(

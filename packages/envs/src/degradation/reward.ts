@@ -9,8 +9,8 @@ import {
   DEFAULT_REWARD,
   parseReward,
   quantities,
+  rewardSeries,
   type QuantityName,
-  type QuantityValues,
   type RewardExpression,
 } from './reward-expression.js';
 
@@ -43,7 +43,9 @@ export const rewardOptions = z.strictObject({
   reward: z
     .union([z.string(), z.custom<RewardFunction>((value) => typeof value === 'function')])
     .default(DEFAULT_REWARD)
-    .describe(`what is maximised: an expression of ${Object.keys(quantities).join(', ')}, or a function`),
+    .describe(
+      `what is maximised: an expression of ${[...Object.keys(quantities), ...Object.keys(rewardSeries)].join(', ')}, or a function`,
+    ),
   rewardScale: z
     .enum(['window', 'raw'])
     .default('window')
@@ -129,45 +131,50 @@ export function forecastQuantities(
   };
 }
 
+/** The series of one window, oriented so that wear rises and divided by s. */
+export interface ForecastSeries {
+  /** [L] */
+  readonly predicted: Float64Array;
+  /** [L] */
+  readonly target: Float64Array;
+  /** [W] */
+  readonly context: Float64Array;
+}
+
 /**
  * The value of an expression for one forecast.
  *
- * Credit by step: a term made of per-step quantities only is evaluated at each step and divided by L; any other term is
- * evaluated once, with per-step quantities averaged over the steps, and lands on the last step. For an expression that is
- * linear in its quantities the steps add up to the sequence value; for others (`-sqrt(mse)`) the two are different rewards.
+ * Credit by step: a term made of per-step quantities only is evaluated at each step and divided by L, and so is a term of
+ * `predicted`, `target` or `step`; any other term is evaluated once, with per-step quantities averaged over the steps, and
+ * lands on the last step. For an expression that is linear in its quantities the steps add up to the sequence value; for
+ * others (`-sqrt(mse)`) the two are different rewards.
  *
- * Credit by sequence: the whole expression, per-step quantities averaged over the steps.
+ * Credit by sequence: the sum of the terms, per-step quantities averaged over the steps. A term of `predicted`, `target` or
+ * `step` is evaluated at each step and then averaged.
  *
  * @returns [L] by step, one number by sequence
  */
 export function expressionReward(
   expression: RewardExpression,
   values: ForecastQuantities,
+  series: ForecastSeries,
   credit: 'step' | 'sequence',
 ): number | Float64Array {
   const steps = values.mse.length;
-  const sequence: QuantityValues = {
-    mse: mean(values.mse),
-    mae: mean(values.mae),
-    nonMonotonicity: mean(values.nonMonotonicity),
-    finalError: values.finalError,
-  };
-  if (credit === 'sequence') return expression.evaluate(sequence);
+  const { mse, mae, nonMonotonicity, finalError } = values;
+  const step = Float64Array.from({ length: steps }, (_, t) => t + 1);
+  const each = { mse, mae, nonMonotonicity, finalError, ...series, step };
+  const averaged = { ...each, mse: mean(mse), mae: mean(mae), nonMonotonicity: mean(nonMonotonicity) };
   const rewards = new Float64Array(steps);
-  for (const term of expression.terms) {
-    if (!term.perStep) {
-      rewards[steps - 1] += term.evaluate(sequence);
-      continue;
-    }
-    for (let t = 0; t < steps; t++)
-      rewards[t] +=
-        term.evaluate({
-          mse: values.mse[t],
-          mae: values.mae[t],
-          nonMonotonicity: values.nonMonotonicity[t],
-          finalError: values.finalError,
-        }) / steps;
+  let whole = 0;
+  for (const { kind, evaluate } of expression.terms) {
+    const atEachStep = kind === 'series' || (kind === 'step' && credit === 'step');
+    const value = atEachStep ? evaluate(each) : evaluate(averaged, each);
+    if (!atEachStep) whole += value as number;
+    else for (let t = 0; t < steps; t++) rewards[t] += (typeof value === 'number' ? value : value[t]) / steps;
   }
+  if (credit === 'sequence') return whole + rewards.reduce((sum, reward) => sum + reward, 0);
+  rewards[steps - 1] += whole;
   return rewards;
 }
 
@@ -190,11 +197,12 @@ export function createReward(options: RewardOptions, sign: 1 | -1): Reward {
       const scale = rewardScale === 'raw' ? 1 : windowScale(context, future);
       const values = forecastQuantities(predicted, future, context[context.length - 1], scale);
       const divide = (series: Float64Array) => series.map((value) => value / scale);
+      const series = { predicted: divide(predicted), target: divide(future), context: divide(context) };
       const result =
         typeof reward === 'string'
-          ? expressionReward(expression!, values, credit)
+          ? expressionReward(expression!, values, series, credit)
           : userReward(
-              reward(divide(predicted), divide(future), divide(context), { sign, scale, unit }),
+              reward(series.predicted, series.target, series.context, { sign, scale, unit }),
               future.length,
               credit,
               text,

@@ -1,6 +1,8 @@
 /**
  * Whole windows as tokens, for pre-training on the next token, and how many of them the tokeniser cannot tell apart.
  */
+import { type RandomStream } from '@rollcast/core';
+
 import { type DegradationWindow, type RLDataset } from './dataset.js';
 import { type ValueTokeniser } from './tokeniser.js';
 
@@ -22,6 +24,22 @@ export function windowTokens<Scaling>(
   tokens.set(tokeniser.encode(context, scaling, 0));
   tokens.set(tokeniser.encode(future, scaling, context.length), context.length);
   return tokens;
+}
+
+/**
+ * All windows of a dataset as tokens: what a `Pretrainer` learns from.
+ *
+ * @returns windows that are made into tokens when they are asked for
+ */
+export function tokenWindows<Scaling>(dataset: RLDataset, tokeniser: ValueTokeniser<Scaling>) {
+  const { contextLength, horizon, length } = dataset;
+  return {
+    contextLength,
+    horizon,
+    length,
+    draw: (random: RandomStream): number => dataset.draw(random),
+    tokens: (index: number): Int32Array => windowTokens(dataset.window(index), tokeniser),
+  };
 }
 
 /**

@@ -43,8 +43,9 @@ export class ConfigError extends RollcastError {
   constructor(
     message: string,
     readonly issues: ConfigIssue[] = [{ path: '', message }],
+    options: RollcastErrorOptions = {},
   ) {
-    super(message, { lines: issues.length > 1 ? 'several' : 'one' });
+    super(message, { lines: issues.length > 1 ? 'several' : 'one', ...options });
   }
 }
 

@@ -162,7 +162,8 @@ export function forecastPicture(report: ForecastReport): Chart {
   const { set, horizon, threshold, forecasts, units } = report;
   const chosen = drawn(report);
   const left = forecasts.length - chosen.length;
-  const which = threshold === undefined ? `the first ${chosen.length} of` : `the ${chosen.length} that cross soonest, of`;
+  const which =
+    threshold === undefined ? `the first ${chosen.length} of` : `the ${chosen.length} that cross soonest, of`;
   return fanChart({
     title: `${set.name}: forecast ${horizon} steps ahead${left > 0 ? `; ${which} ${forecasts.length} units` : ''}`,
     yLabel: set.valueLabel,

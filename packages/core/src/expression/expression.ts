@@ -101,7 +101,7 @@ export function parseExpression(text: string, options: ExpressionOptions): Expre
   } catch (error) {
     const { message, char } = error as Error & { char?: number };
     const what = message.replace(/ \(char \d+\)$/, '').replace(/\.$/, '');
-    throw new ConfigError(pointAt(text, label, what, (char ?? 1) - 1, 1));
+    throw new ConfigError(pointAt(text, label, what, (char ?? 1) - 1, 1), undefined, { lines: 'several' });
   }
   const terms = splitTerms(root, 1).map(({ node, sign }) => {
     const term = compiler.compile(node);
@@ -281,7 +281,7 @@ class Compiler {
       ? { start: place.start, length: place.text.length }
       : { start: 0, length: this.text.length };
     const message = pointAt(this.text, this.label, what, start, length);
-    throw new ConfigError(more === '' ? message : `${message}\n${more}`);
+    throw new ConfigError(more === '' ? message : `${message}\n${more}`, undefined, { lines: 'several' });
   }
 }
 

@@ -44,7 +44,7 @@ const REFUSALS: readonly [RegExp, (found: string) => string][] = [
  */
 export function* tokens(text: string, label: string): Generator<Token> {
   const refused = (what: string, start: number, length = 1): ConfigError =>
-    new ConfigError(pointAt(text, label, what, start, length));
+    new ConfigError(pointAt(text, label, what, start, length), undefined, { lines: 'several' });
   const { length: mostCharacters, tokens: most, depth } = expressionLimits;
   if (text.length > mostCharacters)
     throw refused(`at most ${mostCharacters} characters; got ${text.length}`, mostCharacters);

@@ -50,8 +50,8 @@ test('rollouts are those of the preset, longer where an update is one step, and 
     return [config['instances'], config['stepsPerRollout']];
   };
   expect(await shape('shape-ppo')).toEqual([4, 128]);
-  for (const algo of ['reinforce', 'a2c'])
-    expect(await shape(`shape-${algo}`, '--algo', algo)).toEqual([4, 512]);
+  expect(await shape('shape-a2c', '--algo', 'a2c')).toEqual([4, 256]);
+  expect(await shape('shape-reinforce', '--algo', 'reinforce')).toEqual([4, 512]);
   expect(
     await shape('shape-flags', '--algo', 'reinforce', '--instances', '2', '--steps-per-rollout', '16'),
   ).toEqual([2, 16]);

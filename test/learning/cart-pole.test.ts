@@ -26,13 +26,13 @@ const settings: Record<string, Settings> = {
     },
     ...{ count: 8, stepsPerRollout: 32, budget: 100_000 },
   },
-  // one step a rollout: rollouts as long as an episode keep them steady
+  // one step a rollout: long rollouts keep them steady
   a2c: {
-    options: { learningRate: 3e-3, gamma: 0.99, entropyCoef: 0.01 },
-    ...{ count: 4, stepsPerRollout: 512, budget: 500_000 },
+    options: { learningRate: 2e-3, gamma: 0.99, entropyCoef: 0.01 },
+    ...{ count: 4, stepsPerRollout: 256, budget: 500_000 },
   },
   reinforce: {
-    options: { learningRate: 3e-3, gamma: 0.99, baseline: 'value' },
+    options: { learningRate: 3e-3, gamma: 0.99, baseline: 'value', entropyCoef: 0.01 },
     ...{ count: 4, stepsPerRollout: 512, budget: 500_000 },
   },
 };

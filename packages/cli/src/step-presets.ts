@@ -23,12 +23,12 @@ const common = { gamma: 0.99 };
 
 /**
  * CleanRL's ppo.py (github.com/vwxyzjn/cleanrl), the same for every environment, and settings of our own for the algorithms that
- * it does not have: those take one step a rollout, and learn steadily where a rollout is as long as an episode of CartPole.
+ * it does not have: those take one gradient step a rollout, and are only steady with long ones.
  */
 const cleanrl: StepPreset = {
   instances: 4,
   stepsPerRollout: 128,
-  rollouts: { a2c: { stepsPerRollout: 512 }, reinforce: { stepsPerRollout: 512 } },
+  rollouts: { a2c: { stepsPerRollout: 256 }, reinforce: { stepsPerRollout: 512 } },
   algorithms: {
     ppo: {
       ...common,
@@ -43,8 +43,8 @@ const cleanrl: StepPreset = {
       maxGradNorm: 0.5,
       normaliseReturns: false,
     },
-    a2c: { ...common, learningRate: 3e-3, entropyCoef: 0.01 },
-    reinforce: { ...common, learningRate: 3e-3, baseline: 'value' },
+    a2c: { ...common, learningRate: 2e-3, entropyCoef: 0.01 },
+    reinforce: { ...common, learningRate: 3e-3, baseline: 'value', entropyCoef: 0.01 },
   },
 };
 

@@ -87,7 +87,7 @@ export function addBench(program: Command): void {
     .option('--markdown <file.md>', 'the same as Markdown, with pictures beside it (default: OUT/report.md)')
     .option(
       '--speed [words]',
-      'measure speed instead, of everything or of what has these words in its name: environments, acting, updates, generating',
+      'measure speed instead, of everything or of what has these words in its name, such as environments, act, update, generate',
     )
     .option('--speed-seconds <seconds>', 'how long each part is measured', number({ above: 0 }), 1);
   addBackendFlags(command);

@@ -46,7 +46,7 @@ export function tasksNamed(text: string, tasks: readonly SpeedTask[]): SpeedTask
   if (chosen.length > 0) return chosen;
   const groups = [...new Set(tasks.map(({ group }) => group))];
   throw new ConfigError(
-    `--speed "${text}" names nothing that is measured; give part of a name, such as cart-pole-v1, or of a group: ${groups.join(', ')}.`,
+    `--speed "${text}" names nothing that is measured; give part of a name, such as cart-pole-v1, or of a group: ${groups.map((group) => `"${group}"`).join(', ')}.`,
   );
 }
 

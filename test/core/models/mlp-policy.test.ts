@@ -42,7 +42,7 @@ describe.each(backendsUnderTest('cpu', 'onnx'))('on %s', (backend) => {
   test.each<[string, Space, object]>([
     ['one of three', discrete(3), {}],
     ['two choices', multiDiscrete([2, 3]), {}],
-    ['numbers', box(-1, 1, [2]), { logStd: -1, activation: 'relu', hidden: [8] }],
+    ['numbers', box(-1, 1, [2]), { logStdInit: -1, activation: 'relu', hidden: [8] }],
     ['squashed numbers', box(-2, 2, [2]), { squash: true, hidden: [] }],
   ])('it scores what it did as it did it: %s', (_what, space, options) => {
     const policy = new MlpPolicy(3, space, options, 4);

@@ -13,7 +13,7 @@ import { compile, tf, type CompiledFunction } from '../tf.js';
 export const mlpPolicyOptions = z.strictObject({
   hidden: z.array(z.int().min(1).max(4096)).max(8).default([64, 64]).describe('widths of the hidden layers'),
   activation: z.enum(['tanh', 'relu']).default('tanh').describe('after every hidden layer'),
-  logStd: z
+  logStdInit: z
     .number()
     .min(-10)
     .max(2)
@@ -60,7 +60,7 @@ export class MlpPolicy implements StepPolicy {
       this.parameters.add(
         'policy.logStd',
         [this.actionSize],
-        new Float32Array(this.actionSize).fill(this.config.logStd),
+        new Float32Array(this.actionSize).fill(this.config.logStdInit),
       );
     const decisions = (observations: tf.Tensor2D, choose: (of: ActionDistribution) => tf.Tensor) => {
       const distribution = this.distribution(observations);

@@ -56,7 +56,9 @@ describe.each(backendsUnderTest('cpu', 'onnx'))('on %s', (backend) => {
         ]),
       ),
     );
-    const decisions = expectNoTensorLeft(() => policy.act(observations, new RandomStream(3, 'act')));
+    const decisions = expectNoTensorLeft(() =>
+      policy.act(observations, policy.draw(5, new RandomStream(3, 'act'))),
+    );
     expect(decisions.actions).toHaveLength(5 * space.size);
     // an unsquashed Gaussian may leave the box, which the environment's wrapper sees to
     const bounded = space.kind !== 'box' || 'squash' in options;
@@ -89,7 +91,8 @@ describe.each(backendsUnderTest('cpu', 'onnx'))('on %s', (backend) => {
     const policy = new MlpPolicy(3, discrete(4), {}, 1);
     const act = (seed?: number): number[] =>
       Array.from(
-        policy.act(observations, seed === undefined ? undefined : new RandomStream(seed, 'a')).actions,
+        policy.act(observations, seed === undefined ? undefined : policy.draw(5, new RandomStream(seed, 'a')))
+          .actions,
       );
     expect(act(1)).toEqual(act(1));
     expect(act()).toEqual(act());

@@ -25,6 +25,7 @@ import { CartPole } from '@rollcast/envs';
 class SkipPolicy implements StepPolicy {
   readonly parameters = new ParameterStore();
   readonly actionSize = 1; // one of `choices`
+  readonly stepsPerDraw = 1;
 
   constructor(
     private readonly observationSize: number,
@@ -52,7 +53,12 @@ class SkipPolicy implements StepPolicy {
     return { logDistribution: tf.logSoftmax(layer(trunk, 'logits')), values: layer(trunk, 'value') };
   }
 
-  act(observations: Float32Array, random?: RandomStream): Decisions {
+  /** One uniform number decides an action. */
+  draw(count: number, random: RandomStream): Float32Array {
+    return random.uniforms(count);
+  }
+
+  act(observations: Float32Array, draws?: Float32Array): Decisions {
     const count = observations.length / this.observationSize;
     const [logDistribution, values] = tf.tidy(() => {
       const { logDistribution, values } = this.network(
@@ -64,7 +70,7 @@ class SkipPolicy implements StepPolicy {
     const logProbs = new Float32Array(count);
     for (let n = 0; n < count; n++) {
       const row = logDistribution.subarray(n * this.choices, (n + 1) * this.choices);
-      actions[n] = random ? draw(row, random.uniform()) : row.indexOf(Math.max(...row));
+      actions[n] = draws ? draw(row, draws[n]) : row.indexOf(Math.max(...row));
       logProbs[n] = row[actions[n]];
     }
     return { actions, logProbs, values };

@@ -20,8 +20,12 @@ test.each([
   ],
   ['pendulum-v1', 'ppo', ['--set', 'policy.squash=true']],
   ['grid-world-v1', 'reinforce', ['--set', 'reinforce.baseline="moving-average"']],
+  // 5 does not divide the rollout
+  ['pendulum-v1', 'ppo', ['--set', 'policy.gsde=true', '--set', 'policy.sdeSampleFreq=5']],
+  ['mountain-car-continuous-v0', 'a2c', ['--preset', 'zoo']],
+  ['pendulum-v1', 'reinforce', ['--set', 'policy.gsde=true', '--set', 'policy.squash=true']],
 ])('%s by %s: trained, cut and resumed is the same as not cut, byte for byte', async (env, algo, extra) => {
-  const whole = join(folder, `${env}-${algo}-${extra.length}`);
+  const whole = join(folder, [env, algo, ...extra].join(' '));
   const cut = `${whole}-cut`;
   const args = ['train', '--env', env, '--algo', algo, '--seed', '3', ...small, ...extra];
   const first = await rollcast(...args, '--out', whole);

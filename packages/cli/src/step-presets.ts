@@ -48,6 +48,10 @@ const cleanrl: StepPreset = {
   },
 };
 
+/**
+ * What all settings of the zoo share: the defaults of Stable-Baselines3, which are what an entry of ppo.yml leaves unsaid.
+ * Its value loss has no ½, so that a `vf_coef` there is half of a `valueCoef` here.
+ */
 const zooPpo = {
   ...common,
   learningRate: 3e-4,
@@ -56,9 +60,10 @@ const zooPpo = {
   updateEpochs: 10,
   minibatchSize: 64,
   clipRange: 0.2,
-  valueCoef: 0.5,
+  valueCoef: 1,
   entropyCoef: 0,
   maxGradNorm: 0.5,
+  normaliseAdvantages: 'minibatch',
   normaliseReturns: false,
 };
 
@@ -72,6 +77,7 @@ const zoo: Readonly<Record<string, StepPreset>> = {
         ...zooPpo,
         learningRate: 1e-3,
         learningRateDecay: true,
+        clipRangeDecay: true,
         gamma: 0.98,
         gaeLambda: 0.8,
         updateEpochs: 20,
@@ -93,9 +99,30 @@ const zoo: Readonly<Record<string, StepPreset>> = {
     normaliseRewards: true,
     algorithms: { ppo: { ...zooPpo, gaeLambda: 0.98, updateEpochs: 4 } },
   },
+  'mountain-car-continuous-v0': {
+    instances: 1,
+    stepsPerRollout: 8,
+    normaliseObservations: true,
+    normaliseRewards: true,
+    policy: { gsde: true, logStdInit: -3.29, orthoInit: false },
+    algorithms: {
+      ppo: {
+        ...zooPpo,
+        learningRate: 7.77e-5,
+        gamma: 0.9999,
+        gaeLambda: 0.9,
+        minibatchSize: 8, // 256 there, which is cut to the rollout
+        clipRange: 0.1,
+        valueCoef: 0.38,
+        entropyCoef: 0.00429,
+        maxGradNorm: 5,
+      },
+    },
+  },
   'pendulum-v1': {
     instances: 4,
     stepsPerRollout: 1024,
+    policy: { gsde: true, sdeSampleFreq: 4 },
     algorithms: { ppo: { ...zooPpo, learningRate: 1e-3, gamma: 0.9 } },
   },
 };

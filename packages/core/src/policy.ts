@@ -104,12 +104,21 @@ export interface Decisions {
 export interface StepPolicy extends Policy {
   /** A, numbers of one action. */
   readonly actionSize: number;
+  /** Steps for which the same draws are used: 1 for new ones at every step, Infinity for those of the rollout's start. */
+  readonly stepsPerDraw: number;
   /**
-   * Samples (or, without `random`, takes the most likely) actions. Leaves no tensor behind.
+   * The random numbers that `act` makes actions of N states from, row by row.
+   *
+   * @param count - N
+   */
+  draw(count: number, random: RandomStream): Float32Array;
+  /**
+   * Samples (or, without draws, takes the most likely) actions. Leaves no tensor behind.
    *
    * @param observations - [N, O], row by row
+   * @param draws - what `draw` gave for N states
    */
-  act(observations: Float32Array, random?: RandomStream): Decisions;
+  act(observations: Float32Array, draws?: Float32Array): Decisions;
   /** V(s) of N states, [N]. Leaves no tensor behind. */
   valuesOf(observations: Float32Array): Float32Array;
   dispose(): void;

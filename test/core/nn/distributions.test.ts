@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 import { beforeAll, describe, expect, test } from '@jest/globals';
 
 import { box, discrete, distributionKind, multiDiscrete, tf } from '@rollcast/core';
@@ -7,6 +9,23 @@ import { expectGradient } from '../../support/gradients.js';
 import { normals, take } from '../../support/tensors.js';
 
 const plain = { squash: false };
+
+interface GsdeCase {
+  fullStd: boolean;
+  squash: boolean;
+  logStd: number[][];
+  draws: number[][];
+  sample: number[][];
+  mode: number[][];
+  logProbs: number[];
+  entropy: number[] | null;
+  gradients: Record<'mean' | 'logStd' | 'features', number[][]>;
+}
+/** Recorded by test/golden/record-gsde.py. */
+const golden = JSON.parse(readFileSync(new URL('../../golden/gsde.json', import.meta.url), 'utf8')) as Record<
+  'mean' | 'features' | 'actions',
+  number[][]
+> & { cases: GsdeCase[] };
 
 describe.each(backendsUnderTest('cpu', 'onnx'))('on %s', (backend) => {
   beforeAll(() => useBackend(backend));
@@ -69,6 +88,75 @@ describe.each(backendsUnderTest('cpu', 'onnx'))('on %s', (backend) => {
     const sampled = take(of.of(mean, tf.tensor1d([-0.5])).sample(normals([n, 1], 'draws', 5) as tf.Tensor2D));
     expect(sampled.every((a) => a >= -1 && a <= 1)).toBe(true);
   });
+
+  test('state-dependent noise is a linear function of the features, with the variance that follows from it', () => {
+    const kind = distributionKind(box(-1, 1, [1]), { squash: false, gsde: { features: 2, fullStd: true } });
+    expect(kind).toMatchObject({ outputs: 1, draws: 2, drawnFrom: 'normal', logStdShape: [2, 1] });
+    // σ = (1, ½), φ = (3, 4): variance 9 · 1 + 16 · ¼ = 13
+    const of = kind.of(tf.tensor2d([[0.5]]), tf.tensor2d([[0], [Math.log(0.5)]]), tf.tensor2d([[3, 4]]));
+    // 0.5 + 3 · 1 · 1 + 4 · ½ · (−2) = −0.5
+    expect(take(of.sample(tf.tensor2d([[1, -2]])))).toBeAllClose([-0.5], { atol: 1e-6 });
+    expect(take(of.mode())).toEqual([0.5]);
+    const logStd = 0.5 * Math.log(13);
+    const density = -0.5 * (1.5 ** 2 / 13) - logStd - 0.5 * Math.log(2 * Math.PI);
+    expect(take(of.logProbs(tf.tensor2d([[2]])))).toBeAllClose([density], { atol: 1e-6 });
+    expect(take(of.entropy())).toBeAllClose([0.5 * Math.log(2 * Math.PI * Math.E * 13)], { atol: 1e-6 });
+  });
+
+  test('where all features are 0, the noise is 0 and the density finite', () => {
+    const kind = distributionKind(box(-1, 1, [1]), { squash: false, gsde: { features: 2, fullStd: true } });
+    const of = kind.of(tf.tensor2d([[0.5]]), tf.zeros([2, 1]), tf.zeros([1, 2]));
+    expect(take(of.sample(tf.tensor2d([[1, -2]])))).toEqual([0.5]);
+    // variance 1e-6
+    expect(take(of.logProbs(tf.tensor2d([[0.5]])))).toBeAllClose(
+      [Math.log(1e3) - 0.5 * Math.log(2 * Math.PI)],
+      {
+        atol: 1e-4,
+      },
+    );
+  });
+
+  test('samples of state-dependent noise have the mean and the entropy that they are scored with', () => {
+    const kind = distributionKind(box(-1, 1, [1]), { squash: false, gsde: { features: 3, fullStd: false } });
+    const n = 20_000;
+    const of = kind.of(
+      tf.fill([n, 1], 0.2),
+      tf.tensor2d([[-0.5], [0], [0.5]]),
+      tf.mul<tf.Tensor2D>(tf.ones([n, 3]), tf.tensor1d([1, -0.3, 0.4])),
+    );
+    const actions = of.sample(normals([n, 3], 'draws') as tf.Tensor2D);
+    const [entropy] = take(of.entropy());
+    const surprise = -take(of.logProbs(actions)).reduce((a, b) => a + b) / n;
+    expect(take(actions).reduce((a, b) => a + b) / n).toBeAllClose(0.2, { atol: 0.02 });
+    // standard deviation of the mean: √½/√n = 0.005
+    expect(surprise).toBeAllClose(entropy, { atol: 0.02 });
+  });
+
+  test.each(golden.cases.map((of): [string, GsdeCase] => [`fullStd ${of.fullStd}, squash ${of.squash}`, of]))(
+    'state-dependent exploration agrees with Stable-Baselines3: %s',
+    (_what, { fullStd, squash, ...theirs }) => {
+      const kind = distributionKind(box(-1, 1, [2]), { squash, gsde: { features: 5, fullStd } });
+      const inputs = [golden.mean, theirs.logStd, golden.features].map((rows) => tf.tensor2d(rows));
+      const of = (mean: tf.Tensor, logStd: tf.Tensor, features: tf.Tensor) =>
+        kind.of(mean as tf.Tensor2D, logStd, features as tf.Tensor2D);
+      const [mean, logStd, features] = inputs;
+      const ours = of(mean, logStd, features);
+      const actions = tf.tensor2d(golden.actions);
+      expect(take(ours.sample(tf.tensor2d(theirs.draws)))).toBeAllClose(theirs.sample.flat(), { atol: 1e-5 });
+      expect(take(ours.mode())).toBeAllClose(theirs.mode.flat(), { atol: 1e-6 });
+      // the floor of 1e-6 in their logarithm of 1 − a² is where the last digits go
+      expect(take(ours.logProbs(actions))).toBeAllClose(theirs.logProbs, { atol: 2e-5 });
+      if (theirs.entropy) expect(take(ours.entropy())).toBeAllClose(theirs.entropy, { atol: 1e-5 });
+      const gradients = tf.grads((...x) => of(x[0], x[1], x[2]).logProbs(actions))(
+        inputs,
+        tf.tensor1d([1, 2, 3, 4]),
+      );
+      const { mean: byMean, logStd: byLogStd, features: byFeatures } = theirs.gradients;
+      [byMean, byLogStd, byFeatures].forEach((gradient, i) => {
+        expect(take(gradients[i])).toBeAllClose(gradient.flat(), { rtol: 1e-4, atol: 1e-4 });
+      });
+    },
+  );
 });
 
 describe('the KL to another distribution of the kind', () => {
@@ -124,11 +212,26 @@ describe('gradients agree with central differences', () => {
     for (const squash of [false, true]) {
       const normal = distributionKind(box(-1, 1, [2]), { squash });
       expectGradient(
-        (mean, logStd) => normal.of(mean as tf.Tensor2D, logStd as tf.Tensor1D).logProbs(numbers),
+        (mean, logStd) => normal.of(mean as tf.Tensor2D, logStd).logProbs(numbers),
         [normals([3, 2], 'mean'), normals([2], 'std', 0.3)],
       );
+      for (const fullStd of [true, false]) {
+        const smooth = distributionKind(box(-1, 1, [2]), { squash, gsde: { features: 4, fullStd } });
+        const features = normals([3, 4], 'features') as tf.Tensor2D;
+        const stds = normals([4, fullStd ? 2 : 1], 'stds', 0.3);
+        const of = (mean: tf.Tensor, logStd: tf.Tensor) => smooth.of(mean as tf.Tensor2D, logStd, features);
+        expectGradient((mean, logStd) => of(mean, logStd).logProbs(numbers), [normals([3, 2], 'mean'), stds]);
+        expectGradient((logStd) => of(tf.zeros([3, 2]), logStd).entropy(), [stds]);
+      }
     }
   });
+});
+
+test('state-dependent exploration of integers is refused with what an action is', () => {
+  const gsde = { features: 2, fullStd: true };
+  expect(() => distributionKind(discrete(2), { squash: false, gsde })).toThrow(
+    'policy.gsde needs actions that are numbers; an action is an integer from 0 to 1. Leave gsde out.',
+  );
 });
 
 test('what cannot be squashed is refused with what an action is', () => {

@@ -1,6 +1,16 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 
-import { embed, foldNorm, linear, logSoftmax, normalise, silu, takeColumns, tf } from '@rollcast/core';
+import {
+  embed,
+  foldNorm,
+  linear,
+  logSoftmax,
+  normalise,
+  silu,
+  stopGradient,
+  takeColumns,
+  tf,
+} from '@rollcast/core';
 
 import { backendsUnderTest, useBackend } from '../../support/backends.js';
 import { expectGradient } from '../../support/gradients.js';
@@ -112,6 +122,7 @@ describe.each(backendsUnderTest('cpu', 'wasm'))('on %s', (backend) => {
     expectNoTensorLeft(() => normalise(x as tf.Tensor2D).dispose());
     expectNoTensorLeft(() => logSoftmax(x as tf.Tensor2D).dispose());
     expectNoTensorLeft(() => silu(x as tf.Tensor2D).dispose());
+    expectNoTensorLeft(() => stopGradient(x).dispose());
     tf.dispose([x, w, b, ids, picks]);
   });
 });
@@ -159,5 +170,12 @@ describe('gradients agree with central differences', () => {
 
   test('silu', () => {
     expectGradient((x) => silu(x as tf.Tensor2D), [normals([N, I], 'x', 2)]);
+  });
+
+  test('stopGradient gives the same numbers and no gradient', () => {
+    const x = tf.tensor1d([1, 2, 3]);
+    expect(take(stopGradient(x))).toEqual([1, 2, 3]);
+    // d(x · const(x))/dx = const(x), where x² would have 2x
+    expect(take(tf.grad((x) => tf.mul(x, stopGradient(x)))(x))).toEqual([1, 2, 3]);
   });
 });

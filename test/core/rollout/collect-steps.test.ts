@@ -110,6 +110,30 @@ test('episodes go on from rollout to rollout, and their returns are remembered',
   });
 });
 
+test('draws are kept for as many steps as the policy says, and are new in each rollout', async () => {
+  const { environment, policy } = await collectorOf(6, 1);
+  const used: (Float32Array | undefined)[] = [];
+  const keeping: StepPolicy = {
+    ...{ parameters: policy.parameters, actionSize: 1, stepsPerDraw: 2 },
+    draw: (count, random) => policy.draw(count, random),
+    act: (observations, draws) => {
+      used.push(draws);
+      return policy.act(observations, draws);
+    },
+    valuesOf: (observations) => policy.valuesOf(observations),
+    scoreRows: (rows) => policy.scoreRows(rows),
+    dispose: () => undefined,
+  };
+  const collector = new StepCollector({ environment, policy: keeping, stepsPerRollout: 3, seed: 1 });
+  collector.collect(0);
+  collector.collect(1);
+  const distinct = [...new Set(used)];
+  expect(used.map((draws) => distinct.indexOf(draws))).toEqual([0, 0, 1, 2, 2, 3]);
+  // one after the other from the stream of the rollout
+  const random = new RandomStream(1, 'rollout/actions/1');
+  expect(distinct.slice(2)).toEqual([policy.draw(2, random), policy.draw(2, random)]);
+});
+
 test('restored from its state it collects what it would have collected', async () => {
   const first = await collectorOf(6, 4);
   first.collector.collect(0);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { distributionKind, type ActionDistribution, type DistributionKind } from '../nn/distributions.js';
-import { orthogonal } from '../nn/initialise.js';
+import { fanInUniform, orthogonal } from '../nn/initialise.js';
 import { linear } from '../nn/ops.js';
 import { ParameterStore } from '../nn/parameters.js';
 import { resolveOptions } from '../options.js';
@@ -13,13 +13,30 @@ import { compile, tf, type CompiledFunction } from '../tf.js';
 export const mlpPolicyOptions = z.strictObject({
   hidden: z.array(z.int().min(1).max(4096)).max(8).default([64, 64]).describe('widths of the hidden layers'),
   activation: z.enum(['tanh', 'relu']).default('tanh').describe('after every hidden layer'),
-  logStd: z
+  logStdInit: z
     .number()
     .min(-10)
     .max(2)
     .default(0)
     .describe('boxes: logarithm of the standard deviation at the start'),
   squash: z.boolean().default(false).describe('boxes: actions are tanh of a normal number, within ±1'),
+  gsde: z
+    .boolean()
+    .default(false)
+    .describe('boxes: noise is a function of the state that is kept for several steps, Raffin et al. 2021'),
+  sdeSampleFreq: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('gsde: steps until that function is drawn anew; the whole rollout when left out'),
+  fullStd: z
+    .boolean()
+    .default(true)
+    .describe('gsde: a standard deviation for each feature and action, not for each feature alone'),
+  orthoInit: z
+    .boolean()
+    .default(true)
+    .describe('orthogonal weights and no biases at the start, not uniform ones in ±1/√inputs'),
 });
 export type MlpPolicyOptions = z.input<typeof mlpPolicyOptions>;
 export type ResolvedMlpPolicyOptions = z.output<typeof mlpPolicyOptions>;
@@ -27,7 +44,7 @@ export type ResolvedMlpPolicyOptions = z.output<typeof mlpPolicyOptions>;
 /**
  * A policy over single observations: two separate networks, one for the distribution of actions and one for the value, with
  * orthogonal weights (gain √2, 0.01 on the policy's last layer, 1 on the value's), as in the PPO implementations of record.
- * Discrete spaces get categorical distributions, boxes diagonal Gaussians.
+ * Discrete spaces get categorical distributions, boxes diagonal Gaussians or, with `gsde`, state-dependent exploration.
  *
  * It owns its parameters: `dispose` frees them.
  */
@@ -35,6 +52,7 @@ export class MlpPolicy implements StepPolicy {
   readonly config: ResolvedMlpPolicyOptions;
   readonly parameters = new ParameterStore();
   readonly actionSize: number;
+  readonly stepsPerDraw: number;
   private readonly kind: DistributionKind;
   private readonly decide: CompiledFunction<tf.Tensor[], Record<keyof Decisions, tf.Tensor>>;
   private readonly decideGreedily: CompiledFunction<tf.Tensor[], Record<keyof Decisions, tf.Tensor>>;
@@ -52,16 +70,18 @@ export class MlpPolicy implements StepPolicy {
     seed = 0,
   ) {
     this.config = resolveOptions(mlpPolicyOptions, options, 'policy');
-    this.kind = distributionKind(actionSpace, this.config);
+    const { hidden, gsde, fullStd, squash, sdeSampleFreq, logStdInit } = this.config;
+    const features = hidden.at(-1) ?? observationSize;
+    this.kind = distributionKind(actionSpace, { squash, ...(gsde && { gsde: { features, fullStd } }) });
     this.actionSize = this.kind.actionSize;
+    this.stepsPerDraw = gsde ? (sdeSampleFreq ?? Infinity) : 1;
     this.addNetwork('policy', this.kind.outputs, 0.01, seed);
     this.addNetwork('value', 1, 1, seed);
-    if (!this.kind.integers)
-      this.parameters.add(
-        'policy.logStd',
-        [this.actionSize],
-        new Float32Array(this.actionSize).fill(this.config.logStd),
-      );
+    const { logStdShape } = this.kind;
+    if (logStdShape) {
+      const size = logStdShape.reduce((a, b) => a * b);
+      this.parameters.add('policy.logStd', [...logStdShape], new Float32Array(size).fill(logStdInit));
+    }
     const decisions = (observations: tf.Tensor2D, choose: (of: ActionDistribution) => tf.Tensor) => {
       const distribution = this.distribution(observations);
       const actions = choose(distribution);
@@ -82,16 +102,20 @@ export class MlpPolicy implements StepPolicy {
     );
   }
 
-  /** {@inheritDoc StepPolicy.act} */
-  act(observations: Float32Array, random?: RandomStream): Decisions {
-    const count = observations.length / this.observationSize;
+  /** {@inheritDoc StepPolicy.draw} */
+  draw(count: number, random: RandomStream): Float32Array {
     const { draws, drawnFrom } = this.kind;
+    return drawnFrom === 'uniform' ? random.uniforms(count * draws) : random.normals(count * draws);
+  }
+
+  /** {@inheritDoc StepPolicy.act} */
+  act(observations: Float32Array, draws?: Float32Array): Decisions {
+    const count = observations.length / this.observationSize;
     const result = tf.tidy(() => {
       const rows = tf.tensor2d(observations, [count, this.observationSize]);
-      if (!random) return this.decideGreedily(rows);
-      const numbers =
-        drawnFrom === 'uniform' ? random.uniforms(count * draws) : random.normals(count * draws);
-      return this.decide(rows, tf.tensor2d(numbers, [count, draws]));
+      return draws
+        ? this.decide(rows, tf.tensor2d(draws, [count, this.kind.draws]))
+        : this.decideGreedily(rows);
     });
     const decisions = {
       actions: result.actions.dataSync() as Int32Array | Float32Array,
@@ -138,26 +162,42 @@ export class MlpPolicy implements StepPolicy {
   private addNetwork(name: string, outputs: number, lastGain: number, seed: number): void {
     const widths = [this.observationSize, ...this.config.hidden, outputs];
     for (let i = 0; i + 1 < widths.length; i++) {
+      const [rows, columns] = [widths[i], widths[i + 1]];
       const gain = i + 2 === widths.length ? lastGain : Math.SQRT2;
       const random = new RandomStream(seed, `policy/${name}/${i}`);
-      const weight = orthogonal(widths[i], widths[i + 1], gain, random);
-      this.parameters.add(`${name}.${i}.weight`, [widths[i], widths[i + 1]], weight);
-      this.parameters.add(`${name}.${i}.bias`, [widths[i + 1]], new Float32Array(widths[i + 1]));
+      const { orthoInit } = this.config;
+      const weight = orthoInit
+        ? orthogonal(rows, columns, gain, random)
+        : fanInUniform(rows, rows * columns, random);
+      const bias = orthoInit ? new Float32Array(columns) : fanInUniform(rows, columns, random);
+      this.parameters.add(`${name}.${i}.weight`, [rows, columns], weight);
+      this.parameters.add(`${name}.${i}.bias`, [columns], bias);
     }
   }
 
   private network(name: string, observations: tf.Tensor2D): tf.Tensor2D {
-    const { hidden, activation } = this.config;
-    let x = observations;
-    for (let i = 0; i <= hidden.length; i++) {
-      x = linear(x, this.parameters.get(`${name}.${i}.weight`), this.parameters.get(`${name}.${i}.bias`));
-      if (i < hidden.length) x = activation === 'tanh' ? tf.tanh(x) : tf.relu(x);
-    }
-    return x;
+    return this.lastLayer(name, this.features(name, observations));
+  }
+
+  /** What the last layer sees, [N, F]. */
+  private features(name: string, observations: tf.Tensor2D): tf.Tensor2D {
+    return this.config.hidden.reduce((x, _, i) => {
+      const y = this.layer(name, i, x);
+      return this.config.activation === 'tanh' ? tf.tanh(y) : tf.relu(y);
+    }, observations);
+  }
+
+  private lastLayer(name: string, features: tf.Tensor2D): tf.Tensor2D {
+    return this.layer(name, this.config.hidden.length, features);
+  }
+
+  private layer(name: string, i: number, x: tf.Tensor2D): tf.Tensor2D {
+    return linear(x, this.parameters.get(`${name}.${i}.weight`), this.parameters.get(`${name}.${i}.bias`));
   }
 
   private distribution(observations: tf.Tensor2D): ActionDistribution {
-    const logStd = this.kind.integers ? undefined : this.parameters.get<tf.Rank.R1>('policy.logStd');
-    return this.kind.of(this.network('policy', observations), logStd);
+    const features = this.features('policy', observations);
+    const logStd = this.kind.logStdShape && this.parameters.get('policy.logStd');
+    return this.kind.of(this.lastLayer('policy', features), logStd, features);
   }
 }

@@ -23,3 +23,14 @@ export function orthogonal(rows: number, columns: number, gain: number, random: 
       matrix[r * columns + c] = gain * (rows <= columns ? vectors[r][c] : vectors[c][r]);
   return matrix;
 }
+
+/**
+ * Uniform numbers in ±1/√inputs, for weights and biases of a layer (what PyTorch's nn.Linear starts with; LeCun et al. 1998,
+ * "Efficient BackProp").
+ *
+ * @returns [size]
+ */
+export function fanInUniform(inputs: number, size: number, random: RandomStream): Float32Array {
+  const bound = 1 / Math.sqrt(inputs);
+  return Float32Array.from({ length: size }, () => bound * (2 * random.uniform() - 1));
+}

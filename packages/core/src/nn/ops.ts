@@ -135,6 +135,19 @@ export function logSoftmax(logits: tf.Tensor2D): tf.Tensor2D {
   return operation(logits) as tf.Tensor2D;
 }
 
+/**
+ * The same numbers as a constant: no gradient flows through them.
+ *
+ * @returns the shape of `x`; the caller disposes it
+ */
+export function stopGradient<T extends tf.Tensor>(x: T): T {
+  const operation = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]): Gradient => ({
+    value: tf.clone(args[0] as tf.Tensor),
+    gradFunc: (dy) => tf.zerosLike(dy),
+  }));
+  return operation(x) as T;
+}
+
 /** Weights of an affine map. */
 export interface Affine {
   /** [I, O] */

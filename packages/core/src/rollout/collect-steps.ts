@@ -86,6 +86,7 @@ export class StepCollector implements RolloutCollector {
       inputs: { observations: new Float32Array(size * observationSize), observationSize },
     } satisfies Rollout;
     const random = new RandomStream(seed, `rollout/actions/${update}`);
+    let draws: Float32Array | undefined;
     const cuts = new BootstrapRows(policy, count, observationSize);
     const episodes: FinishedEpisode[] = [];
     this.observations ??= environment.reset(seed);
@@ -95,7 +96,8 @@ export class StepCollector implements RolloutCollector {
         const row = observations.subarray(n * observationSize, (n + 1) * observationSize);
         rollout.inputs.observations.set(row, (n * steps + t) * observationSize);
       }
-      const decisions = policy.act(observations, random);
+      if (t % policy.stepsPerDraw === 0) draws = policy.draw(count, random);
+      const decisions = policy.act(observations, draws);
       const step = environment.step(decisions.actions);
       for (let n = 0; n < count; n++) {
         const at = n * steps + t;

@@ -41,8 +41,10 @@ export function playEpisodes(options: PlayEpisodesOptions): FinishedEpisode[] {
   const played = Array.from({ length: count }, (): FinishedEpisode[] => []);
   const random = greedy ? undefined : new RandomStream(seed, 'evaluation/actions');
   let observations = environment.reset(new RandomStream(seed, 'evaluation/episodes').uint32());
-  for (let done = 0; done < episodes;) {
-    const step = environment.step(policy.act(observations, random).actions);
+  let draws: Float32Array | undefined;
+  for (let done = 0, t = 0; done < episodes; t++) {
+    if (random && t % policy.stepsPerDraw === 0) draws = policy.draw(count, random);
+    const step = environment.step(policy.act(observations, draws).actions);
     for (const episode of step.episodes) {
       const own = played[episode.instance];
       if (own.length === share(episode.instance)) continue;

@@ -41,7 +41,7 @@ function act(count: number): Prepared {
   const policy = new MlpPolicy(observationSpace.size, actionSpace);
   const observations = new RandomStream(0, 'speed/observations').normals(count * observationSpace.size);
   const random = new RandomStream(0, 'speed/draws');
-  return { run: () => policy.act(observations, random), dispose: () => policy.dispose() };
+  return { run: () => policy.act(observations, policy.draw(count, random)), dispose: () => policy.dispose() };
 }
 
 /** What PPO works with, and the call that is measured. */

@@ -3,11 +3,15 @@ import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { listenForInterrupt } from '../../packages/cli/src/interrupt.js';
 
 let now = 0;
-const exit = jest.fn();
+/** Nothing runs after it, as after the real one. */
+const exit = jest.fn((_code: number) => {
+  throw new Error('ended');
+});
+const second = (signal: 'SIGINT' | 'SIGTERM') => () => process.emit(signal);
 
 beforeEach(() => {
   now = 1000;
-  exit.mockReset();
+  exit.mockClear();
   jest.spyOn(performance, 'now').mockImplementation(() => now);
   jest.spyOn(process, 'exit').mockImplementation(exit as unknown as typeof process.exit);
   jest.spyOn(console, 'error').mockImplementation(() => undefined);
@@ -30,7 +34,7 @@ test.each([
   process.emit(signal);
   expect(exit).not.toHaveBeenCalled();
   now += 1;
-  process.emit(signal);
+  expect(second(signal)).toThrow('ended');
   expect(exit.mock.calls).toEqual([[code]]);
   expect(onFirst).toHaveBeenCalledTimes(1);
   interrupt.release();
@@ -40,7 +44,7 @@ test.each([
 test('another signal is a second one, however soon', () => {
   const interrupt = listenForInterrupt(() => undefined);
   process.emit('SIGINT');
-  process.emit('SIGTERM');
+  expect(second('SIGTERM')).toThrow('ended');
   expect(exit.mock.calls).toEqual([[143]]);
   interrupt.release();
 });

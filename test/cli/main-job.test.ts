@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { beforeAll, describe, expect, test } from '@jest/globals';
 
+import { expectSameRun } from '../support/same-run.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { cellsCsv, rollcast } from './support.js';
 
@@ -233,6 +234,38 @@ test('a run that is there is refused, replaced by --force, and keeps its flags w
   expect(changed.err).toMatch(/--lr cannot be changed by --resume/);
   await train('ppo', ...ppo, '--updates', '1', '--force');
   expect(metrics('ppo')).toHaveLength(1);
+});
+
+test('pre-training goes on as it was: resumed it takes no other flags', async () => {
+  const { code, err } = await rollcast('pretrain', '--out', at('pre'), '--resume', '--steps', '9');
+  expect(code).toBe(2);
+  expect(err).toBe(
+    'error: --steps cannot be changed by --resume: a resumed run keeps its configuration. Only --backend, --device and --threads may be given.\n',
+  );
+  const before = metrics('pre');
+  await succeed('pretrain', '--out', at('pre'), '--resume'); // it is finished
+  expect(metrics('pre')).toEqual(before);
+});
+
+test('pre-training that was cut between two of its looks ends as the one that was not, best checkpoint included', async () => {
+  const flags = ['--simulator', 'knee', '--units', '5', '--context', '12', '--horizon', '8', ...tiny];
+  await succeed('pretrain', ...flags, '--steps', '120', '--batch-size', '4', '--out', at('long'));
+  cpSync(at('long'), at('long-cut'), { recursive: true });
+  // killed after the checkpoint of step 100 was written and before it was marked
+  rmSync(join(at('long-cut'), 'checkpoints', 'update-000120'), { recursive: true });
+  const mark = join(at('long-cut'), 'checkpoints', 'best.json');
+  writeFileSync(mark, 'damaged');
+  await succeed('pretrain', '--out', at('long-cut'), '--resume');
+  expectSameRun(at('long-cut'), at('long'));
+});
+
+test('a run is never replaced by one that starts from it', async () => {
+  const weights = digest('pre', 'update-000006', 'weights.safetensors');
+  const out = join(at('pre'), '..', 'pre');
+  const { code, err } = await rollcast('train', '--init', at('pre'), '--out', out, '--force');
+  expect(code).toBe(2);
+  expect(err).toMatch(/^error: --out and --init are the same run, .*\. Choose another --out\.\n$/);
+  expect(digest('pre', 'update-000006', 'weights.safetensors')).toBe(weights);
 });
 
 test('a checkpoint of another vocabulary is refused by name', async () => {

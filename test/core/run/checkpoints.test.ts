@@ -94,24 +94,70 @@ test('a damaged mark of the best is noticed, and saving goes on', () => {
   expect(store.list()).toEqual([11, 12, 13]);
 });
 
-test('any changed byte of any file is noticed', () => {
+test('any of 1 000 changes is noticed and named: a byte flipped, a file cut off or removed; a run goes on from the one before', () => {
   const store = new CheckpointStore(temporaryFolder());
   store.save(1, files('one'));
   store.save(2, files('two'), { best: true });
   const random = new RandomStream(3, 'checkpoint-damage');
-  const paths = ['model.safetensors', 'state.json', 'manifest.json']
+  const names = ['model.safetensors', 'state.json', 'manifest.json'];
+  const paths = names
     .map((name) => join(store.folder, 'update-000002', name))
     .concat(join(store.folder, 'best.json'));
-  for (let i = 0; i < 400; i++) {
+  for (let i = 0; i < 1000; i++) {
     const path = paths[random.integer(paths.length)];
     const good = readFileSync(path);
-    const bad = Buffer.from(good);
-    bad[random.integer(bad.length)] ^= 1 + random.integer(255);
-    writeFileSync(path, random.uniform() < 0.5 ? bad : good.subarray(0, random.integer(good.length)));
-    expect(() => store.load('best')).toThrow(CheckpointError);
+    const how = random.integer(5);
+    if (how === 0) rmSync(path);
+    else if (how === 1) writeFileSync(path, good.subarray(0, random.integer(good.length)));
+    else {
+      const bad = Buffer.from(good);
+      bad[random.integer(bad.length)] ^= 1 + random.integer(255);
+      writeFileSync(path, bad);
+    }
+    if (path.endsWith('best.json')) {
+      if (how > 0) expect(() => store.load('best')).toThrow(path);
+      expect(store.loadLatestGood(() => undefined)!.update).toBe(2); // a mark is not needed to go on
+    } else {
+      expect(() => store.load('best')).toThrow(CheckpointError);
+      const messages: string[] = [];
+      try {
+        expect(store.loadLatestGood((message) => messages.push(message))!.update).toBe(1);
+        expect(messages).toHaveLength(1);
+        expect(messages[0]).toContain(path);
+        expect(messages[0]).toMatch(/ Going on from the last good checkpoint, update-000001\.$/);
+      } catch (error) {
+        // the one flip that reads as another version: refused and not passed over
+        expect((error as Error).message).toMatch(/manifest\.json is of checkpoint format \d+; this version/);
+      }
+    }
     writeFileSync(path, good);
   }
   expect(store.load('best').update).toBe(2);
+});
+
+test('a run goes on from nothing when there never was a checkpoint, and is refused when none is good', () => {
+  expect(storeWith().loadLatestGood(() => undefined)).toBeUndefined();
+  const store = storeWith(1, 2);
+  for (const update of ['update-000001', 'update-000002']) rmSync(join(store.folder, update, 'state.json'));
+  expect(() => store.loadLatestGood(() => undefined)).toThrow(
+    /update-000002.state\.json is missing\. No other checkpoint is good; start anew with --force/,
+  );
+});
+
+test('a newer format is never passed over, even where an older checkpoint is good', () => {
+  const store = storeWith(1, 2);
+  const manifest = join(store.folder, 'update-000002', 'manifest.json');
+  writeFileSync(manifest, readFileSync(manifest, 'utf8').replace('"formatVersion": 1', '"formatVersion": 2'));
+  expect(() => store.loadLatestGood(() => undefined)).toThrow(/is of checkpoint format 2/);
+  expect(store.list()).toEqual([1, 2]);
+});
+
+test('another checkpoint can be marked as the best, a damaged one cannot', () => {
+  const store = storeWith(1, 2);
+  store.markBest(1);
+  expect(store.load('best').update).toBe(1);
+  rmSync(join(store.folder, 'update-000002', 'state.json'));
+  expect(() => store.markBest(2)).toThrow(/state\.json is missing/);
 });
 
 test('a process killed while it replaced a checkpoint leaves it readable', () => {

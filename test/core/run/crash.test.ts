@@ -8,6 +8,8 @@ import { join } from 'node:path';
 
 import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 
+import type * as Checkpoints from '../../../packages/core/src/run/checkpoints.js';
+import type * as Runs from '../../../packages/core/src/run/run-directory.js';
 import { temporaryFolder } from '../../support/temporary.js';
 
 type Kind = 'full disk' | 'killed';
@@ -56,8 +58,8 @@ function injected(name: (typeof CHANGES)[number]): (...args: unknown[]) => unkno
   };
 }
 
-let core: typeof import('../../../packages/core/src/run/checkpoints.js');
-let runs: typeof import('../../../packages/core/src/run/run-directory.js');
+let core: typeof Checkpoints;
+let runs: typeof Runs;
 
 beforeAll(async () => {
   const replaced = Object.fromEntries(CHANGES.map((name) => [name, injected(name)]));

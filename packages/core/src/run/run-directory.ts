@@ -111,7 +111,9 @@ export class RunDirectory {
       throw new CheckpointError(`${path} is a file; a run is a folder with a ${CONFIG}.`);
     const description = readDescription(path);
     if (!description)
-      throw new CheckpointError(`${path} is not a run: it has no ${CONFIG} written by Rollcast.`);
+      throw new CheckpointError(
+        `${path} is not a run: it has no ${CONFIG} written by Rollcast, or a damaged one.`,
+      );
     return new RunDirectory(path, description);
   }
 

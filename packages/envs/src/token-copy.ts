@@ -10,11 +10,13 @@ import {
 } from '@rollcast/core';
 import { z } from 'zod';
 
+/** Schema of the options of `TokenCopy`: ranges, defaults, and what each one is. */
 export const tokenCopyOptions = z.strictObject({
   vocabularySize: z.int().min(2).default(8).describe('tokens V'),
   contextLength: z.int().min(1).default(6).describe('tokens of context W, drawn uniformly'),
   horizon: z.int().min(1).default(6).describe('tokens to generate L; beyond W the context starts again'),
 });
+/** Options of `TokenCopy` as a user writes them. */
 export type TokenCopyOptions = z.input<typeof tokenCopyOptions>;
 
 /** Expected sum of rewards: L for the policy that copies, L/V for one that chooses uniformly. */

@@ -39,6 +39,8 @@ export interface DistributionKind {
   readonly actionSize: number;
   readonly integers: boolean;
   /**
+   * The distribution in N states, from what the network says.
+   *
    * @param outputs - [N, outputs] of the network
    * @param logStd - [A], of Gaussian kinds
    */

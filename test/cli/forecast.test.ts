@@ -313,3 +313,59 @@ test('a fine-tuned run forecasts too', async () => {
   expect(code).toBe(0);
   expect(table('tuned.csv')).toHaveLength(3 * 8);
 });
+
+describe('evaluate judges distributions, and with a threshold lives', () => {
+  const evaluation = async (name: string, ...args: string[]) => {
+    const { code, out } = await rollcast(
+      ...['evaluate', '--run', at('pre'), '--data', data, '--samples', '9', '--windows-per-unit', '4'],
+      ...['--json', at(name), ...args],
+    );
+    expect(code).toBe(0);
+    const json = JSON.parse(readFileSync(at(name), 'utf8')) as {
+      windows: number;
+      methods: { name: string; mae: number; coverage80: number | null }[];
+      distribution: {
+        name: string;
+        intervals: Record<string, { coverage: number }> | null;
+        rmseByStep: [];
+      }[];
+      life: null | {
+        crossedAlready: number;
+        methods: { name: string; windows: number; notCrossing: number; rmse: number | null }[];
+      };
+    };
+    return { json, out };
+  };
+
+  test('of every method of the table, consistent with it', async () => {
+    const { json, out } = await evaluation('evaluation.json');
+    expect(out).toMatch(/MASE +WQL +cover 50 % +width 50 %/);
+    expect(json.life).toBeNull();
+    expect(json.distribution.map(({ name }) => name)).toEqual(json.methods.map(({ name }) => name));
+    json.distribution.forEach(({ intervals, rmseByStep }, i) => {
+      expect(intervals?.['80'].coverage ?? null).toBe(json.methods[i].coverage80);
+      expect(rmseByStep).toHaveLength(8);
+    });
+  });
+
+  // cell-0 falls from 1.1 to 1.053: within its windows 1.08 is crossed, or was, or is not reached yet
+  test('lives are of windows that have not crossed yet', async () => {
+    const { json, out } = await evaluation('lives.json', '--threshold', '1.08');
+    expect(out).toMatch(/PHM08/);
+    const { methods, crossedAlready } = json.life!;
+    expect(methods.map(({ name }) => name)).toEqual(json.methods.map(({ name }) => name));
+    expect(crossedAlready).toBeGreaterThan(0);
+    for (const { name, windows, notCrossing, rmse } of methods) {
+      const each = name.endsWith('sample') ? 9 : 1;
+      expect(windows + notCrossing).toBe(each * (json.windows - crossedAlready));
+      expect(windows).toBeGreaterThan(0);
+      expect(rmse).not.toBeNull();
+    }
+  });
+
+  test('a threshold that all windows have crossed is said, not divided by', async () => {
+    const { json, out } = await evaluation('past.json', '--threshold', '2');
+    expect(out).toMatch(/Every window has crossed the threshold 2 already/);
+    expect(json.life).toMatchObject({ crossedAlready: json.windows, methods: [] });
+  });
+});

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 
 import { beforeAll, describe, expect, test } from '@jest/globals';
 
+import { tf } from '@rollcast/core';
+
 import { temporaryFolder } from '../support/temporary.js';
 import { cellsCsv, rollcast, type CommandResult } from './support.js';
 
@@ -109,6 +111,12 @@ describe('deciles of each unit', () => {
     await succeed('other.csv', '--data', data, '--seed', '1');
     expect(readFileSync(at('again.csv'))).toEqual(readFileSync(at('plain.csv')));
     expect(readFileSync(at('other.csv'))).not.toEqual(readFileSync(at('plain.csv')));
+  });
+
+  test('leave no tensor behind', async () => {
+    const before = tf.memory().numTensors;
+    await succeed('tensors.csv', '--data', data, '--threshold', '1.02');
+    expect(tf.memory().numTensors).toBe(before);
   });
 
   test('go beyond the trained horizon with the attention window rolling on', async () => {

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 
 import { beforeAll, describe, expect, test } from '@jest/globals';
 
+import { tf } from '@rollcast/core';
+
 import { temporaryFolder } from '../support/temporary.js';
 import { cellsCsv, rollcast, type CommandResult } from './support.js';
 
@@ -109,6 +111,12 @@ describe('deciles of each unit', () => {
     await succeed('other.csv', '--data', data, '--seed', '1');
     expect(readFileSync(at('again.csv'))).toEqual(readFileSync(at('plain.csv')));
     expect(readFileSync(at('other.csv'))).not.toEqual(readFileSync(at('plain.csv')));
+  });
+
+  test('leave no tensor behind', async () => {
+    const before = tf.memory().numTensors;
+    await succeed('tensors.csv', '--data', data, '--threshold', '1.02');
+    expect(tf.memory().numTensors).toBe(before);
   });
 
   test('go beyond the trained horizon with the attention window rolling on', async () => {
@@ -312,4 +320,60 @@ test('a fine-tuned run forecasts too', async () => {
   );
   expect(code).toBe(0);
   expect(table('tuned.csv')).toHaveLength(3 * 8);
+});
+
+describe('evaluate judges distributions, and with a threshold lives', () => {
+  const evaluation = async (name: string, ...args: string[]) => {
+    const { code, out } = await rollcast(
+      ...['evaluate', '--run', at('pre'), '--data', data, '--samples', '9', '--windows-per-unit', '4'],
+      ...['--json', at(name), ...args],
+    );
+    expect(code).toBe(0);
+    const json = JSON.parse(readFileSync(at(name), 'utf8')) as {
+      windows: number;
+      methods: { name: string; mae: number; coverage80: number | null }[];
+      distribution: {
+        name: string;
+        intervals: Record<string, { coverage: number }> | null;
+        rmseByStep: [];
+      }[];
+      life: null | {
+        crossedAlready: number;
+        methods: { name: string; windows: number; notCrossing: number; rmse: number | null }[];
+      };
+    };
+    return { json, out };
+  };
+
+  test('of every method of the table, consistent with it', async () => {
+    const { json, out } = await evaluation('evaluation.json');
+    expect(out).toMatch(/MASE +WQL +cover 50 % +width 50 %/);
+    expect(json.life).toBeNull();
+    expect(json.distribution.map(({ name }) => name)).toEqual(json.methods.map(({ name }) => name));
+    json.distribution.forEach(({ intervals, rmseByStep }, i) => {
+      expect(intervals?.['80'].coverage ?? null).toBe(json.methods[i].coverage80);
+      expect(rmseByStep).toHaveLength(8);
+    });
+  });
+
+  // cell-0 falls from 1.1 to 1.053: within its windows 1.08 is crossed, or was, or is not reached yet
+  test('lives are of windows that have not crossed yet', async () => {
+    const { json, out } = await evaluation('lives.json', '--threshold', '1.08');
+    expect(out).toMatch(/PHM08/);
+    const { methods, crossedAlready } = json.life!;
+    expect(methods.map(({ name }) => name)).toEqual(json.methods.map(({ name }) => name));
+    expect(crossedAlready).toBeGreaterThan(0);
+    for (const { name, windows, notCrossing, rmse } of methods) {
+      const each = name.endsWith('sample') ? 9 : 1;
+      expect(windows + notCrossing).toBe(each * (json.windows - crossedAlready));
+      expect(windows).toBeGreaterThan(0);
+      expect(rmse).not.toBeNull();
+    }
+  });
+
+  test('a threshold that all windows have crossed is said, not divided by', async () => {
+    const { json, out } = await evaluation('past.json', '--threshold', '2');
+    expect(out).toMatch(/Every window has crossed the threshold 2 already/);
+    expect(json.life).toMatchObject({ crossedAlready: json.windows, methods: [] });
+  });
 });

@@ -20,10 +20,21 @@ export { dataOptions } from './degradation/data-options.js';
 export type { DataOptions, ResolvedDataOptions } from './degradation/data-options.js';
 export { datasetOptions, RLDataset } from './degradation/dataset.js';
 export type { DegradationWindow, RLDatasetOptions } from './degradation/dataset.js';
+export {
+  INTERVALS,
+  distributionMetrics,
+  intervalScore,
+  meanAbsoluteScaledError,
+  rmseByStep,
+  weightedQuantileLoss,
+} from './degradation/distribution-metrics.js';
+export type { DistributionMetrics, IntervalScore } from './degradation/distribution-metrics.js';
 export { DegradationEnvironment } from './degradation/environment.js';
 export type { DegradationBatch } from './degradation/environment.js';
 export { evenContext, MOST_STEPS_MISSING } from './degradation/even-context.js';
 export type { EvenContext } from './degradation/even-context.js';
+export { lifeMetrics, phm08Score } from './degradation/life-metrics.js';
+export type { LifeForecast, LifeMetrics } from './degradation/life-metrics.js';
 export { DEFAULT_HEALTH_SENSORS } from './degradation/load-cmapss.js';
 export { loadSeries } from './degradation/load.js';
 export type { LoadRules } from './degradation/load.js';

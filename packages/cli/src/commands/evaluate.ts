@@ -22,7 +22,7 @@ import {
 } from '../data-source.js';
 import { episodeTable, evaluateEpisodes, playModes } from '../episode-evaluation.js';
 import { evaluate, generatedSequences, type Evaluation, type EvaluationWithPaths } from '../evaluation.js';
-import { givenFlags, integer } from '../flags.js';
+import { givenFlags, integer, number } from '../flags.js';
 import {
   openForecastRun,
   openRun,
@@ -33,7 +33,7 @@ import {
   type CheckpointChoice,
 } from '../model-files.js';
 import { progress } from '../progress.js';
-import { drawCharts, evaluationCharts, evaluationTable, verdict } from '../report/evaluation-report.js';
+import { drawCharts, evaluationCharts, evaluationTables, verdict } from '../report/evaluation-report.js';
 import { renderReport, type ReportChart } from '../report/html.js';
 import { renderTextTable } from '../report/table.js';
 import {
@@ -52,6 +52,7 @@ interface EvaluateRequest extends DataFlags {
   windowsPerUnit: number;
   samples: number;
   seed: number;
+  threshold?: number;
 }
 
 interface EvaluateFlags extends EvaluateRequest, BackendFlags {
@@ -62,7 +63,7 @@ interface EvaluateFlags extends EvaluateRequest, BackendFlags {
 }
 
 /** Flags that mean something for forecasts alone, and those for runs on step and sequence environments alone. */
-const FORECAST_FLAGS: readonly string[] = [...DATA_FLAGS, 'windowsPerUnit', 'samples'];
+const FORECAST_FLAGS: readonly string[] = [...DATA_FLAGS, 'windowsPerUnit', 'samples', 'threshold'];
 const EPISODE_FLAGS: readonly string[] = ['episodes', 'greedy', 'sampled'];
 
 export function addEvaluate(program: Command): void {
@@ -84,6 +85,11 @@ export function addEvaluate(program: Command): void {
     )
     .option('--sampled', 'step and sequence environments: only actions drawn as in training')
     .option('--seed <number>', 'seed of what is drawn: paths, starts, actions', integer(0), 0)
+    .option(
+      '--threshold <value>',
+      'forecasts: in the units of the data, also judge when forecasts cross it (remaining useful life, PHM08 score)',
+      number({}),
+    )
     .option('--json <file>', 'also write the table as JSON');
   addBackendFlags(addDataFlags(command));
   command.action(runEvaluate);
@@ -160,7 +166,7 @@ async function runForecasts(flags: EvaluateFlags, backend: string): Promise<void
   const { run, result, charts } = await evaluateRun(flags, backend);
   const { evaluation } = result;
   if (flags.json) writeFileAtomically(flags.json, `${JSON.stringify(evaluation, null, 2)}\n`);
-  console.log(`\n${renderTextTable(evaluationTable(evaluation))}\n`);
+  console.log(`\n${evaluationTables(evaluation).map(renderTextTable).join('\n')}`);
   for (const sentence of verdict(evaluation)) console.log(sentence);
   writeReport(run.reportFile, `Evaluation of ${run.path}`, evaluation, charts, [
     `npx rollcast evaluate --run ${flags.run}`,
@@ -205,6 +211,7 @@ export async function evaluateRun(
         referencePolicy: reference ?? loaded.model,
         samples: flags.samples,
         seed: flags.seed,
+        threshold: flags.threshold,
         onProgress: (done) => bar.tick(done),
       });
       bar.done();
@@ -238,7 +245,7 @@ export function writeReport(
   const page = renderReport({
     title,
     summary: verdict(evaluation),
-    tables: [evaluationTable(evaluation)],
+    tables: evaluationTables(evaluation),
     charts,
     commands,
   });

@@ -1,8 +1,8 @@
 import { extname, resolve } from 'node:path';
 
 import { ConfigError, writeFileAtomically, writePicture } from '@rollcast/core';
-import { loadSeries, type SeriesSet } from '@rollcast/envs';
-import { Option, type Command } from 'commander';
+import { MOST_STEPS_MISSING, loadSeries, type SeriesSet } from '@rollcast/envs';
+import type { Command } from 'commander';
 
 import { addDataFlags, fileSource, type DataFlags } from '../data-source.js';
 import { integer, number } from '../flags.js';
@@ -51,7 +51,7 @@ export function addForecast(program: Command): void {
     .description('Forecast each unit of a file from its last points, and when it will cross a threshold.')
     .requiredOption('--run <folder>', 'run whose model forecasts: of pretrain, or of train on forecasts');
   addCheckpointFlag(command);
-  addBackendFlags(addDataFlags(command))
+  addDataFlags(command)
     .option(
       '--horizon <steps>',
       'steps to forecast (default: those that the model was trained for)',
@@ -66,18 +66,18 @@ export function addForecast(program: Command): void {
     .option('--seed <number>', 'seed of the sampled paths', integer(0), 0)
     .requiredOption('--out <file>', 'CSV to write: mean, median and deciles, one row a unit and step')
     .option('--sample-paths', 'also write the sampled paths, to OUT-paths.csv')
-    .addOption(new Option('--plot <file>', 'also draw the forecasts, to a .svg or .png'))
-    .option('--json <file>', 'also write everything as JSON')
-    .addHelpText('after', HELP)
-    .action(runForecast);
+    .option('--plot <file>', 'also draw the forecasts, to a .svg or .png')
+    .option('--json <file>', 'also write everything as JSON');
+  addBackendFlags(command).addHelpText('after', HELP).action(runForecast);
 }
 
 const HELP = `
 With --threshold, OUT-crossing.csv has the remaining useful life of each unit: median, 10 and 90 %
 quantile, and the share of its paths that do not cross within the horizon.
 
-A unit is forecast from its last points, as many as the model reads. It is left out when it has
-fewer, a point that cannot be read, a large gap in time, or has crossed the threshold already; the
+A unit is forecast from its last points, as many as the model reads; points that lie unevenly in
+time are resampled to their median time step. A unit is left out when it has too few points, a point
+that cannot be read, a gap of more than ${MOST_STEPS_MISSING} median time steps, or has crossed the threshold already; the
 others are forecast, and the command ends with exit code 1 and the list of what was left out.
 
 Example:

@@ -1,6 +1,7 @@
 /** How an evaluation is told: the table, the sentences that say whether fine-tuning helped, the pictures. */
 import { errorByHorizonChart, forecastChart, renderSvg, writeChart, type Chart } from '@rollcast/core';
 import {
+  INTERVALS,
   meanPath,
   orient,
   type BootstrapResult,
@@ -16,6 +17,11 @@ import type { Table } from './table.js';
 const DRAWN_PATHS = 16;
 /** Windows drawn in a picture. */
 const DRAWN_WINDOWS = 6;
+
+/** All tables of an evaluation. */
+export function evaluationTables(evaluation: Evaluation): Table[] {
+  return [evaluationTable(evaluation), distributionTable(evaluation), ...lifeTables(evaluation)];
+}
 
 /** The table of the contract: one row a method, one column a quantity, in the data's own units. */
 export function evaluationTable({ dataset, windows, units, methods }: Evaluation): Table {
@@ -51,8 +57,63 @@ export function evaluationTable({ dataset, windows, units, methods }: Evaluation
   };
 }
 
+/** The distribution of each method: scaled error, quantile loss, coverage and width of central intervals. */
+function distributionTable({ dataset, distribution }: Evaluation): Table {
+  return {
+    title: `${dataset}: distributions`,
+    columns: [
+      { label: 'method', align: 'left' },
+      { label: 'MASE', digits: 3 },
+      { label: 'WQL', digits: 3 },
+      ...INTERVALS.flatMap((level) => [
+        { label: `cover ${level} %`, digits: 3 },
+        { label: `width ${level} %`, digits: 3 },
+      ]),
+    ],
+    rows: distribution.map(({ name, mase, wql, intervals }) => [
+      name,
+      mase,
+      wql,
+      ...INTERVALS.flatMap((level) => [
+        intervals?.[level].coverage ?? null,
+        intervals?.[level].width ?? null,
+      ]),
+    ]),
+  };
+}
+
+/** Forecasts of the remaining useful life, where a threshold was given. */
+function lifeTables({ dataset, life, windows }: Evaluation): Table[] {
+  if (!life || life.methods.length === 0) return [];
+  return [
+    {
+      title: `${dataset}: steps until ${life.threshold}, where it is crossed within the horizon (${windows} windows, ${life.crossedAlready} of which have crossed already)`,
+      columns: [
+        { label: 'method', align: 'left' },
+        { label: 'forecasts' },
+        { label: 'RMSE', digits: 3 },
+        { label: 'MAE', digits: 3 },
+        { label: 'bias', digits: 3 },
+        { label: 'PHM08', digits: 3 },
+        { label: 'missed' },
+        { label: 'false alarms', align: 'right' },
+      ],
+      rows: life.methods.map((method) => [
+        method.name,
+        method.windows,
+        method.rmse,
+        method.mae,
+        method.bias,
+        method.phm08,
+        method.missed,
+        `${method.falseAlarms} of ${method.notCrossing}`,
+      ]),
+    },
+  ];
+}
+
 /** What the fine-tuning did, in sentences, the bad news included. */
-export function verdict({ methods, change, bestNaive }: Evaluation): string[] {
+export function verdict({ methods, change, bestNaive, life }: Evaluation): string[] {
   const row = (name: string) => methods.find((method) => method.name === name)!;
   const before = row('reference-mean');
   const after = row('policy-mean');
@@ -71,6 +132,9 @@ export function verdict({ methods, change, bestNaive }: Evaluation): string[] {
     told('Mean of the samples', change.mean),
     `Against the best line (${bestNaive}), the mean of the samples has ${after.ratioToBestNaive.toFixed(2)} × its RMSE (reference ${before.ratioToBestNaive.toFixed(2)} ×).`,
     `Distribution: CRPS ${pair(before.crps, after.crps, 3)}, 80 % coverage ${pair(before.coverage80!, after.coverage80!, 2)}, wrong-way share ${pair(row('reference-sample').wrongWayShare, row('policy-sample').wrongWayShare, 3)}, KL to the reference ${(after.klPerToken ?? 0).toPrecision(2)} nats a token.`,
+    ...(life?.methods.length === 0
+      ? [`Every window has crossed the threshold ${life.threshold} already: there is no life to forecast.`]
+      : []),
   ];
 }
 

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { afterAll, expect, test } from '@jest/globals';
@@ -12,14 +13,15 @@ import { smallCartPole } from '../support/small-runs.js';
 import { temporaryFolder } from '../support/temporary.js';
 
 const folder = temporaryFolder();
-const disk = join(folder, 'disk');
-mkdirSync(disk);
+/** Not in `folder`, which is removed before this is unmounted. */
+const disk = mkdtempSync(join(tmpdir(), 'rollcast-disk-'));
 /** A real file system of a megabyte: root on Linux can have one. Elsewhere test/cli/disk.test.ts stands alone. */
 const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'none', disk]).status === 0;
 const onSmallDisk = mounted ? test : test.skip;
 
 afterAll(() => {
   if (mounted) spawnSync('umount', [disk]);
+  rmSync(disk, { recursive: true, force: true });
 });
 
 onSmallDisk(

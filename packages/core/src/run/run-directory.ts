@@ -8,7 +8,7 @@
  *   .lock/                    while a process writes there
  */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { CheckpointError, ConfigError, NumericalError } from '../errors.js';
 import { fileError, flushFile, readFile, recoverFolder, writeFileAtomically } from './atomic.js';
@@ -73,7 +73,9 @@ export class RunDirectory {
     if (mode === 'resume') RunDirectory.openToResume(path, kind);
     else refuseOccupied(path, mode);
     try {
-      mkdirSync(path, { recursive: true });
+      // a recursive mkdir reports ENOENT on a read-only file system; the last step says what is wrong
+      if (!existsSync(dirname(path))) mkdirSync(dirname(path), { recursive: true });
+      if (!existsSync(path)) mkdirSync(path);
     } catch (error) {
       throw fileError('make the run folder', path, error);
     }

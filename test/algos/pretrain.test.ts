@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from '@jest/globals';
 
-import { CheckpointError, DegradationTransformer } from '@rollcast/core';
-import { Pretrainer, crossEntropy, type PretrainOptions, type TokenWindows } from '@rollcast/algos';
+import { CheckpointError, DegradationTransformer, type TokenWindows } from '@rollcast/core';
+import { Pretrainer, crossEntropy, type PretrainOptions } from '@rollcast/algos';
 
 import { useBackend } from '../support/backends.js';
 import { expectNoTensorLeft } from '../support/tensors.js';

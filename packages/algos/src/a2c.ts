@@ -32,6 +32,7 @@ import {
 } from './policy-gradient.js';
 import { ReturnScale, explainedVariance, returnScaleState, valueShape } from './values.js';
 
+/** Schema of the options of `A2C`: ranges, defaults, and what each one is. */
 export const a2cOptions = z.strictObject({
   learningRate: z.number().gt(0).default(1e-4).describe('step size of Adam'),
   ...policyGradientShape,
@@ -43,7 +44,9 @@ export const a2cOptions = z.strictObject({
     .describe('rewards before the value in n-step returns, which then replace the generalised advantages'),
   ...valueShape,
 });
+/** Options of `A2C` as a user writes them. */
 export type A2COptions = z.input<typeof a2cOptions>;
+/** Options of `A2C` with everything filled in. */
 export type ResolvedA2COptions = z.output<typeof a2cOptions>;
 
 /** What one update reports, beside the parts that all algorithms of one step share. */
@@ -56,6 +59,7 @@ export interface A2CUpdateStats extends SingleStepStats {
   explainedVariance: number;
 }
 
+/** Advantage actor-critic; the head of this file has the paper and the choices. */
 export class A2C extends PolicyGradient<ResolvedA2COptions, z.output<typeof returnScaleState>> {
   protected override readonly ownStateSchema = returnScaleState;
   private readonly returnScale = new ReturnScale();

@@ -31,6 +31,7 @@ import {
 } from './minibatches.js';
 import { PolicyGradient, policyGradientShape, type RunBudget, type ScoredRows } from './policy-gradient.js';
 
+/** Schema of the options of `GRPO`: ranges, defaults, and what each one is. */
 export const grpoOptions = z
   .strictObject({
     learningRate: z.number().gt(0).default(5e-5).describe('step size of Adam'),
@@ -41,7 +42,9 @@ export const grpoOptions = z
     ...minibatchShape,
   })
   .omit({ normaliseAdvantages: true }); // it is what the algorithm does
+/** Options of `GRPO` as a user writes them. */
 export type GRPOOptions = z.input<typeof grpoOptions>;
+/** Options of `GRPO` with everything filled in. */
 export type ResolvedGRPOOptions = z.output<typeof grpoOptions>;
 
 /** What one update reports; means over the minibatches unless said otherwise. */
@@ -58,6 +61,7 @@ export interface GRPOUpdateStats extends UpdateStats, MinibatchStats {
   learningRate: number;
 }
 
+/** Group-relative policy optimisation; the head of this file has the paper and the choices. */
 export class GRPO extends PolicyGradient<ResolvedGRPOOptions> {
   readonly samplesPerContext: number;
   private readonly minibatchSize: number;

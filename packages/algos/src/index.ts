@@ -29,7 +29,6 @@ export {
   type PretrainOptions,
   type PretrainStats,
   type ResolvedPretrainOptions,
-  type TokenWindows,
 } from './pretrain.js';
 export {
   builtInAlgorithms,

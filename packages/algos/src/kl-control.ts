@@ -15,6 +15,7 @@ import {
 } from '@rollcast/core';
 import { z } from 'zod';
 
+/** Schema of the options of the KL control: ranges, defaults, and what each one is. */
 export const klControlOptions = z.strictObject({
   kind: z
     .enum(['fixed', 'adaptive'])
@@ -42,7 +43,9 @@ export const klControlOptions = z.strictObject({
     .default('loss')
     .describe('where β·KL is charged; k1 belongs in the reward, exact and k2 in the loss'),
 });
+/** Options of the KL control as a user writes them. */
 export type KlControlOptions = z.input<typeof klControlOptions>;
+/** Options of the KL control with everything filled in. */
 export type ResolvedKlControlOptions = z.output<typeof klControlOptions>;
 
 /** What the KL term needs of a minibatch as tensors. */

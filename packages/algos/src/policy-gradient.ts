@@ -126,6 +126,7 @@ export abstract class PolicyGradient<
     // nothing was saved
   }
 
+  /** Optimiser, coefficient of the KL, and what the subclass saves. */
   state(): AlgorithmState {
     return packState(this.optimizer, {
       algorithm: this.name,
@@ -151,6 +152,7 @@ export abstract class PolicyGradient<
     this.restoreOwn(values);
   }
 
+  /** Frees the optimiser and what was compiled; the policy stays. */
   dispose(): void {
     this.gradientSteps?.dispose();
     this.optimizer.dispose();
@@ -161,6 +163,7 @@ export abstract class PolicyGradient<
     return this.updatesDone / this.budget.updates;
   }
 
+  /** Step size of the update in progress. */
   protected get learningRate(): number {
     const { learningRate, learningRateDecay } = this.options;
     return learningRateDecay ? linearSchedule(learningRate, 0, this.progress) : learningRate;

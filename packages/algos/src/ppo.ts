@@ -47,6 +47,7 @@ import {
 } from './policy-gradient.js';
 import { ReturnScale, explainedVariance, returnScaleState, valueShape } from './values.js';
 
+/** Schema of the options of `PPO`: ranges, defaults, and what each one is. */
 export const ppoOptions = z.strictObject({
   learningRate: z.number().gt(0).default(5e-5).describe('step size of Adam'),
   ...policyGradientShape,
@@ -85,7 +86,9 @@ export const ppoOptions = z.strictObject({
   ...valueShape,
   ...minibatchShape,
 });
+/** Options of `PPO` as a user writes them. */
 export type PPOOptions = z.input<typeof ppoOptions>;
+/** Options of `PPO` with everything filled in. */
 export type ResolvedPPOOptions = z.output<typeof ppoOptions>;
 
 /** What one update reports; means over the minibatches unless said otherwise. */
@@ -114,6 +117,7 @@ const ppoState = returnScaleState.extend({
   trustRegionCoef: z.number().gt(0).optional(),
 });
 
+/** Proximal policy optimisation; the head of this file has the paper and the choices. */
 export class PPO extends PolicyGradient<ResolvedPPOOptions, z.output<typeof ppoState>> {
   protected override readonly ownStateSchema = ppoState;
   private readonly minibatchSize: number;

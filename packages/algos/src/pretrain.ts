@@ -12,11 +12,13 @@ import {
   type AlgorithmState,
   type RowArray,
   type SequencePolicy,
+  type TokenWindows,
 } from '@rollcast/core';
 import { z } from 'zod';
 
 import { packState, unpackState } from './optimiser-state.js';
 
+/** Schema of the options of `Pretrainer`: ranges, defaults, and what each one is. */
 export const pretrainOptions = z.strictObject({
   steps: z.int().min(1).default(600).describe('gradient steps'),
   batchSize: z.int().min(1).max(65_536).default(64).describe('windows a step'),
@@ -29,22 +31,10 @@ export const pretrainOptions = z.strictObject({
   weightDecay: z.number().min(0).default(0.01).describe('decoupled weight decay of matrices'),
   maxGradNorm: z.number().gt(0).default(1).describe('gradients are scaled down to this global norm'),
 });
+/** Options of `Pretrainer` as a user writes them. */
 export type PretrainOptions = z.input<typeof pretrainOptions>;
+/** Options of `Pretrainer` with everything filled in. */
 export type ResolvedPretrainOptions = z.output<typeof pretrainOptions>;
-
-/** Token windows to learn from. */
-export interface TokenWindows {
-  /** W, tokens of context. */
-  readonly contextLength: number;
-  /** L, tokens to predict. */
-  readonly horizon: number;
-  /** How many windows there are. */
-  readonly length: number;
-  /** The index of a random window. */
-  draw(random: RandomStream): number;
-  /** The W + L tokens of one window. */
-  tokens(index: number): Int32Array;
-}
 
 /** One step of pre-training. */
 export interface PretrainStats {
@@ -105,6 +95,7 @@ export class Pretrainer {
     return { loss: stats['loss'], gradNorm: stats['gradNorm'], learningRate: rate };
   }
 
+  /** Optimiser and number of steps. */
   state(): AlgorithmState {
     return packState(this.optimizer, { algorithm: 'pretrain', stepsDone: this.done });
   }
@@ -114,6 +105,7 @@ export class Pretrainer {
     this.done = unpackState(this.optimizer, state, pretrainState, 'pre-training').stepsDone;
   }
 
+  /** Frees the optimiser; the model stays. */
   dispose(): void {
     this.gradientSteps.dispose();
     this.optimizer.dispose();

@@ -17,6 +17,7 @@ export interface AlgorithmEntry {
   /** The kinds of environment that it runs on. */
   readonly kinds: readonly EnvironmentKind[];
   readonly options: z.ZodType;
+  /** Makes the algorithm for a policy; options as a user writes them. */
   readonly create: (policy: Policy, options: object, budget: RunBudget) => Algorithm;
 }
 

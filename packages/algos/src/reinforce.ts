@@ -37,6 +37,7 @@ import {
 } from './policy-gradient.js';
 import { ReturnScale, returnScaleState, valueShape, varianceExplained } from './values.js';
 
+/** Schema of the options of `Reinforce`: ranges, defaults, and what each one is. */
 export const reinforceOptions = z.strictObject({
   learningRate: z.number().gt(0).default(1e-4).describe('step size of Adam'),
   ...policyGradientShape,
@@ -57,7 +58,9 @@ export const reinforceOptions = z.strictObject({
     'value: divide rewards by a running spread of the returns, so that the value head sees numbers near 1',
   ),
 });
+/** Options of `Reinforce` as a user writes them. */
 export type ReinforceOptions = z.input<typeof reinforceOptions>;
+/** Options of `Reinforce` with everything filled in. */
 export type ResolvedReinforceOptions = z.output<typeof reinforceOptions>;
 
 /** What one update reports, beside the parts that all algorithms of one step share. */
@@ -76,6 +79,7 @@ const reinforceState = z.object({
   returnScale: returnScaleState.shape.returnScale.default(null),
 });
 
+/** REINFORCE; the head of this file has the paper and the choices. */
 export class Reinforce extends PolicyGradient<ResolvedReinforceOptions, z.output<typeof reinforceState>> {
   readonly needsGreedyRollout: boolean;
   protected override readonly ownStateSchema = reinforceState;

@@ -12,6 +12,7 @@ import {
 
 import { builtInAlgorithms, type AlgorithmEntry } from './register.js';
 
+/** Who is fine-tuned, where, by which algorithm and for how long. */
 export interface RLHFLearnerOptions {
   /** The pre-trained model; it is changed in place. */
   policy: DegradationTransformer;
@@ -84,6 +85,7 @@ export class RLHFLearner {
     this.trainer.stop();
   }
 
+  /** Frees what the learner made: algorithm, collector and its own copy of the reference. */
   dispose(): void {
     this.collector.dispose();
     this.disposeOwn();

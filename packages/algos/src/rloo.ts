@@ -31,12 +31,15 @@ import {
 } from './policy-gradient.js';
 import { varianceExplained } from './values.js';
 
+/** Schema of the options of `RLOO`: ranges, defaults, and what each one is. */
 export const rlooOptions = z.strictObject({
   learningRate: z.number().gt(0).default(1e-4).describe('step size of Adam'),
   ...policyGradientShape,
   ...groupShape,
 });
+/** Options of `RLOO` as a user writes them. */
 export type RLOOOptions = z.input<typeof rlooOptions>;
+/** Options of `RLOO` with everything filled in. */
 export type ResolvedRLOOOptions = z.output<typeof rlooOptions>;
 
 /** What one update reports, beside the parts that all algorithms of one step share. */
@@ -47,6 +50,7 @@ export interface RLOOUpdateStats extends SingleStepStats {
   explainedVariance: number;
 }
 
+/** REINFORCE leave-one-out; the head of this file has the paper and the choices. */
 export class RLOO extends PolicyGradient<ResolvedRLOOOptions> {
   readonly samplesPerContext: number;
 

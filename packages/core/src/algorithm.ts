@@ -21,8 +21,10 @@ export interface Algorithm {
   readonly samplesPerContext?: number;
   /** One update from one rollout; leaves no tensor behind. */
   update(rollout: Rollout): UpdateStats;
+  /** What the next update depends on besides the policy. */
   state(): AlgorithmState;
   /** @throws {CheckpointError} when the state is of another algorithm or shape */
   restore(state: AlgorithmState): void;
+  /** Frees the optimiser and what was compiled; the policy stays. */
   dispose(): void;
 }

@@ -94,12 +94,14 @@ export interface Environment<
   readonly maxEpisodeSteps?: number;
   /** Starts an episode and returns its first observation. */
   reset(seed: number): Observation;
+  /** Takes one action; not called again after the end until `reset`. */
   step(action: Action): StepResult<Observation>;
   /**
    * The episode in progress as plain JSON, so that a run can continue bit for bit. An environment without `state` and
    * `restore` is continued by replaying the actions of the episode.
    */
   state?(): unknown;
+  /** Goes on from what `state` gave. */
   restore?(state: unknown): void;
   /** Frees what the instance holds. */
   close?(): void;

@@ -63,6 +63,7 @@ export interface Generation {
   readonly logDistribution?: Float32Array;
 }
 
+/** What a policy is to continue, and how. */
 export interface GenerateOptions {
   /** [B, W] token ids, row by row. */
   contextTokens: Int32Array;
@@ -121,5 +122,6 @@ export interface StepPolicy extends Policy {
   act(observations: Float32Array, draws?: Float32Array): Decisions;
   /** V(s) of N states, [N]. Leaves no tensor behind. */
   valuesOf(observations: Float32Array): Float32Array;
+  /** Frees the parameters and what was compiled. */
   dispose(): void;
 }

@@ -174,10 +174,12 @@ export class RandomStream {
     return order;
   }
 
+  /** Seed, name and counter, as plain JSON. */
   state(): RandomState {
     return { seed: this.seed, name: this.name, counter: this.position };
   }
 
+  /** The stream that goes on where the saved one was. */
   static fromState(state: RandomState): RandomStream {
     return new RandomStream(state.seed, state.name, state.counter);
   }

@@ -24,10 +24,12 @@ export class Registry<Entry extends { description: string }> {
     );
   }
 
+  /** The names in alphabetical order. */
   names(): string[] {
     return [...this.entries.keys()].sort();
   }
 
+  /** Names and entries in alphabetical order. */
   list(): [name: string, entry: Entry][] {
     return this.names().map((name) => [name, this.entries.get(name)!]);
   }

@@ -21,6 +21,7 @@ interface BackendSpec {
   readonly install?: string;
 }
 
+/** A backend of tfjs that can be chosen. */
 export type BackendName = 'onnx' | 'tensorflow-gpu' | 'tensorflow' | 'wasm' | 'cpu';
 
 /** Where the backend `onnx` runs its graphs. */
@@ -95,6 +96,7 @@ const BACKENDS: readonly BackendSpec[] = [
 /** The devices of the backend `onnx`. */
 export const backendDevices: readonly DeviceName[] = ['cpu', 'webgpu', 'cuda'];
 
+/** The backends in the order in which `auto` tries them. */
 export const backendNames: readonly BackendName[] = BACKENDS.map((spec) => spec.name);
 
 /** What `rollcast doctor` shows of one backend. */

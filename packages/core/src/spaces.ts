@@ -30,6 +30,7 @@ interface SpaceMethods<Value extends SpaceValue> {
   readonly size: number;
   /** Numbers of one value as a network sees it: integers are one-hot. */
   readonly flatSize: number;
+  /** Whether a value lies in the space. */
   contains(value: SpaceValue): boolean;
   /** The first number of the row that starts at `offset` and is outside, or −1. */
   outside(values: ArrayLike<number>, offset: number): number;
@@ -39,6 +40,7 @@ interface SpaceMethods<Value extends SpaceValue> {
   flatten(value: SpaceValue, out: Float32Array, offset: number): void;
   /** What a value is, in words. */
   describe(): string;
+  /** The space as plain JSON, for `spaceFromSpec`. */
   spec(): SpaceSpec;
 }
 
@@ -55,6 +57,7 @@ export class DiscreteSpace implements SpaceMethods<number> {
     this.flatSize = n;
   }
 
+  /** Whether a value lies in the space. */
   contains(value: SpaceValue): boolean {
     return typeof value === 'number' && isIndex(value, this.n);
   }
@@ -76,6 +79,7 @@ export class DiscreteSpace implements SpaceMethods<number> {
     return `an integer from 0 to ${this.n - 1}`;
   }
 
+  /** The space as plain JSON, for `spaceFromSpec`. */
   spec(): SpaceSpec {
     return { kind: this.kind, n: this.n };
   }
@@ -94,6 +98,7 @@ export class MultiDiscreteSpace implements SpaceMethods<Int32Array> {
     this.flatSize = sizes.reduce((sum, n) => sum + n, 0);
   }
 
+  /** Whether a value lies in the space. */
   contains(value: SpaceValue): boolean {
     return typeof value === 'object' && value?.length === this.size && this.outside(value, 0) < 0;
   }
@@ -122,6 +127,7 @@ export class MultiDiscreteSpace implements SpaceMethods<Int32Array> {
       : `${this.size} integers ≥ 0 below [${this.sizes.join(', ')}]`;
   }
 
+  /** The space as plain JSON, for `spaceFromSpec`. */
   spec(): SpaceSpec {
     return { kind: this.kind, sizes: [...this.sizes] };
   }
@@ -155,6 +161,7 @@ export class BoxSpace implements SpaceMethods<Float32Array> {
     }
   }
 
+  /** Whether a value lies in the space. */
   contains(value: SpaceValue): boolean {
     return typeof value === 'object' && value?.length === this.size && this.outside(value, 0) < 0;
   }
@@ -189,11 +196,13 @@ export class BoxSpace implements SpaceMethods<Float32Array> {
     return `numbers of the shape [${this.shape.join(', ')}] from ${bounds(this.low)} to ${bounds(this.high)}`;
   }
 
+  /** The space as plain JSON, for `spaceFromSpec`. */
   spec(): SpaceSpec {
     return { kind: this.kind, low: [...this.low], high: [...this.high], shape: [...this.shape] };
   }
 }
 
+/** What observations and actions may be. */
 export type Space = DiscreteSpace | MultiDiscreteSpace | BoxSpace;
 
 /** One of the integers 0 … n−1. */

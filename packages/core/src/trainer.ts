@@ -39,8 +39,10 @@ export interface CollectorTrainerOptions extends LoopOptions {
   collector: RolloutCollector;
 }
 
+/** A run on a sequence environment, or with a collector of one's own. */
 export type TrainerOptions = SequenceTrainerOptions | CollectorTrainerOptions;
 
+/** How a training ended. */
 export interface TrainResult {
   readonly updates: number;
   readonly reason: 'finished' | 'stopped';

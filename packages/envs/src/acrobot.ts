@@ -69,6 +69,7 @@ function wrap(angle: number): number {
 
 const clip = (value: number, limit: number): number => Math.max(-limit, Math.min(limit, value));
 
+/** A chain of two links, to be swung over a height by the torque at its joint. */
 export class Acrobot extends InPlaceEnvironment {
   readonly name = 'acrobot-v1';
   readonly observationSpace = box(

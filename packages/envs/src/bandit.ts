@@ -15,11 +15,13 @@ import {
 } from '@rollcast/core';
 import { z } from 'zod';
 
+/** Schema of the options of `Bandit`: ranges, defaults, and what each one is. */
 export const banditOptions = z.strictObject({
   contexts: z.int().min(1).max(65_536).default(4).describe('contexts C, drawn uniformly'),
   arms: z.int().min(2).max(65_536).default(5).describe('arms A'),
   noise: z.number().min(0).default(0.1).describe('standard deviation σ of the reward'),
 });
+/** Options of `Bandit` as a user writes them. */
 export type BanditOptions = z.input<typeof banditOptions>;
 
 /** The best arm of a context: a*(c) = (3c + 1) mod A. */
@@ -40,6 +42,7 @@ interface BanditState {
   readonly random: RandomState;
 }
 
+/** A contextual bandit of one step, with a known optimum. */
 export class Bandit implements Environment<number, number> {
   readonly name = 'bandit-v1';
   readonly observationSpace: DiscreteSpace;

@@ -13,12 +13,14 @@ import {
 } from '@rollcast/core';
 import { z } from 'zod';
 
+/** Schema of the options of `CartPole`: ranges, defaults, and what each one is. */
 export const cartPoleOptions = z.strictObject({
   suttonBartoReward: z
     .boolean()
     .default(false)
     .describe('0 while the pole is up and −1 when it falls, instead of 1 at every step'),
 });
+/** Options of `CartPole` as a user writes them. */
 export type CartPoleOptions = z.input<typeof cartPoleOptions>;
 
 /** m/s². */
@@ -41,6 +43,7 @@ const ANGLE_LIMIT = (12 * 2 * Math.PI) / 360;
 /** Each number of the start is uniform in ± this. */
 const START = 0.05;
 
+/** A pole on a cart, to be kept upright by pushes to the left and right. */
 export class CartPole extends InPlaceEnvironment {
   readonly name = 'cart-pole-v1';
   readonly observationSpace = box(

@@ -14,9 +14,11 @@ import {
 } from '@rollcast/core';
 import { z } from 'zod';
 
+/** Schema of the options of `GridWorld`: ranges, defaults, and what each one is. */
 export const gridWorldOptions = z.strictObject({
   size: z.int().min(2).max(256).default(5).describe('cells on a side, n'),
 });
+/** Options of `GridWorld` as a user writes them. */
 export type GridWorldOptions = z.input<typeof gridWorldOptions>;
 
 /** Row and column steps of the actions 0 up, 1 right, 2 down, 3 left. */
@@ -49,6 +51,7 @@ export function gridWorldOptimalReturn(size: number): number {
   return -(size ** 2) / (size + 1);
 }
 
+/** A walk to the far corner of n × n cells, with a known optimum. */
 export class GridWorld implements Environment<number, number> {
   readonly name = 'grid-world-v1';
   readonly observationSpace: DiscreteSpace;

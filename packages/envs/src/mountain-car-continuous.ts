@@ -15,9 +15,11 @@ import {
 } from '@rollcast/core';
 import { z } from 'zod';
 
+/** Schema of the options of `MountainCarContinuous`: ranges, defaults, and what each one is. */
 export const mountainCarContinuousOptions = z.strictObject({
   goalVelocity: z.number().default(0).describe('least velocity at the goal that ends the episode'),
 });
+/** Options of `MountainCarContinuous` as a user writes them. */
 export type MountainCarContinuousOptions = z.input<typeof mountainCarContinuousOptions>;
 
 const single = Math.fround;
@@ -32,6 +34,7 @@ const START = [-0.6, -0.4] as const;
 
 const clip = (value: number, low: number, high: number): number => Math.max(low, Math.min(high, value));
 
+/** A car too weak for its hill, with a force that is paid for. */
 export class MountainCarContinuous extends InPlaceEnvironment {
   readonly name = 'mountain-car-continuous-v0';
   readonly observationSpace = box([MIN_POSITION, -MAX_SPEED], [MAX_POSITION, MAX_SPEED]);

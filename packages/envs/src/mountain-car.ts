@@ -13,9 +13,11 @@ import {
 } from '@rollcast/core';
 import { z } from 'zod';
 
+/** Schema of the options of `MountainCar`: ranges, defaults, and what each one is. */
 export const mountainCarOptions = z.strictObject({
   goalVelocity: z.number().default(0).describe('least velocity at the goal that ends the episode'),
 });
+/** Options of `MountainCar` as a user writes them. */
 export type MountainCarOptions = z.input<typeof mountainCarOptions>;
 
 const MIN_POSITION = -1.2;
@@ -29,6 +31,7 @@ const START = [-0.6, -0.4] as const;
 
 const clip = (value: number, low: number, high: number): number => Math.max(low, Math.min(high, value));
 
+/** A car too weak for its hill, with three actions. */
 export class MountainCar extends InPlaceEnvironment {
   readonly name = 'mountain-car-v0';
   readonly observationSpace = box([MIN_POSITION, -MAX_SPEED], [MAX_POSITION, MAX_SPEED]);

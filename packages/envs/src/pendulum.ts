@@ -14,9 +14,11 @@ import {
 } from '@rollcast/core';
 import { z } from 'zod';
 
+/** Schema of the options of `Pendulum`: ranges, defaults, and what each one is. */
 export const pendulumOptions = z.strictObject({
   gravity: z.number().default(10).describe('gravitational acceleration, m/s²'),
 });
+/** Options of `Pendulum` as a user writes them. */
 export type PendulumOptions = z.input<typeof pendulumOptions>;
 
 const single = Math.fround;
@@ -41,6 +43,7 @@ function normaliseAngle(angle: number): number {
   return (rest < 0 ? rest + turn : rest) - Math.PI;
 }
 
+/** A pendulum, to be swung up and held by a limited torque. */
 export class Pendulum extends InPlaceEnvironment {
   readonly name = 'pendulum-v1';
   readonly observationSpace = box([-1, -1, -MAX_SPEED], [1, 1, MAX_SPEED]);

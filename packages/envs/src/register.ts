@@ -36,6 +36,7 @@ export interface StepEnvironmentEntry extends Entry {
 /** An environment of whole sequences that needs nothing but its options. */
 export interface SequenceEnvironmentEntry extends Entry {
   readonly kind: 'sequence';
+  /** Makes the environment. */
   create(options?: unknown): SequenceEnvironment;
 }
 
@@ -48,6 +49,7 @@ export interface SequenceEnvironmentParts {
 /** An environment of whole sequences over the user's data. */
 export interface ForecastEnvironmentEntry extends Entry {
   readonly kind: 'forecast';
+  /** Makes the environment over windows of data. */
   create(parts: SequenceEnvironmentParts, options?: RewardOptions): DegradationEnvironment;
 }
 

@@ -10,6 +10,7 @@ import {
 } from '@rollcast/core';
 import { z } from 'zod';
 
+/** Schema of the options of `TokenCopy`: ranges, defaults, and what each one is. */
 export const tokenCopyOptions = z.strictObject({
   vocabularySize: z.int().min(2).max(65_536).default(8).describe('tokens V'),
   contextLength: z.int().min(1).max(65_536).default(6).describe('tokens of context W, drawn uniformly'),
@@ -20,6 +21,7 @@ export const tokenCopyOptions = z.strictObject({
     .default(6)
     .describe('tokens to generate L; beyond W the context starts again'),
 });
+/** Options of `TokenCopy` as a user writes them. */
 export type TokenCopyOptions = z.input<typeof tokenCopyOptions>;
 
 /** Expected sum of rewards: L for the policy that copies, L/V for one that chooses uniformly. */

@@ -49,6 +49,7 @@ export interface Trace {
 /** Captured tensors up to this size become constants of the graph: nothing to feed, and ONNX Runtime can compute with them ahead. */
 const MOST_CONSTANT_ELEMENTS = 4096;
 
+/** Where the backend runs its graphs, and how. */
 export interface OnnxBackendOptions extends SessionOptions {
   /** A recording of more nodes than this runs at once, so that no graph takes long to compile. @defaultValue 4096 */
   maxRecordedNodes?: number;
@@ -98,6 +99,7 @@ export class OnnxBackend extends KernelBackend {
     return dataId;
   }
 
+  /** Takes over a tensor of another backend. */
   override move(
     dataId: DataId,
     values: HostValues,
@@ -108,11 +110,13 @@ export class OnnxBackend extends KernelBackend {
     this.data.set(dataId, { dtype, refCount, values, recording: -1 });
   }
 
+  /** The values of a tensor; computes what is pending. */
   override read(dataId: DataId): Promise<HostValues> {
     // read at once: the tensor may be disposed before the promise is looked at
     return new Promise((resolve) => resolve(this.readSync(dataId)));
   }
 
+  /** The values of a tensor; computes what is pending. */
   override readSync(dataId: DataId): HostValues {
     const data = this.data.get(dataId);
     if (data.complexTensorInfos) {
@@ -134,18 +138,22 @@ export class OnnxBackend extends KernelBackend {
     return this.data.numDataIds();
   }
 
+  /** How many tensors share the values. */
   override refCount(dataId: DataId): number {
     return this.data.has(dataId) ? this.data.get(dataId).refCount : 0;
   }
 
+  /** One more tensor shares the values. */
   override incRef(dataId: DataId): void {
     this.data.get(dataId).refCount += 1;
   }
 
+  /** One tensor fewer shares the values. */
   decRef(dataId: DataId): void {
     if (this.data.has(dataId)) this.data.get(dataId).refCount -= 1;
   }
 
+  /** Forgets the values when no tensor shares them any more. */
   override disposeData(dataId: DataId, force = false): boolean {
     if (!this.data.has(dataId)) return true;
     const data = this.data.get(dataId);
@@ -160,6 +168,7 @@ export class OnnxBackend extends KernelBackend {
     return true;
   }
 
+  /** tfjs counts tensors and bytes itself, reliably. */
   override memory(): { unreliable: boolean; reasons?: string[] } {
     return { unreliable: false };
   }
@@ -168,6 +177,7 @@ export class OnnxBackend extends KernelBackend {
     return 32;
   }
 
+  /** Wall time can be taken; see `time`. */
   override timerAvailable(): boolean {
     return true;
   }
@@ -181,6 +191,7 @@ export class OnnxBackend extends KernelBackend {
     return Promise.resolve({ kernelMs: util.now() - start });
   }
 
+  /** Frees the sessions and ends the threads. */
   override dispose(): void {
     this.pending.clear();
     this.recorder.clear();
@@ -233,6 +244,7 @@ export class OnnxBackend extends KernelBackend {
     return { dataId, shape, dtype };
   }
 
+  /** A complex tensor, which tfjs's own kernels compute with. */
   makeComplex(real: TensorInfo, imag: TensorInfo): TensorInfo {
     const dataId = {};
     const complexTensorInfos = { real, imag };
@@ -247,6 +259,7 @@ export class OnnxBackend extends KernelBackend {
 
   // ---- running ----
 
+  /** Hits and misses of the cache of sessions. */
   get statistics(): CacheStatistics {
     return this.sessions.statistics;
   }

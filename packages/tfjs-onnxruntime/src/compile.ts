@@ -21,6 +21,7 @@ export interface CompiledFunction<A extends Tensor[], R extends TensorContainer>
   readonly traces: number;
 }
 
+/** How many traces a compiled function keeps. */
 export interface CompileOptions {
   /** Traces kept; the one used longest ago leaves. @defaultValue 16 */
   maxTraces?: number;

@@ -12,6 +12,7 @@ import { outlineGraph } from './outline.js';
 import { Recorder } from './recorder.js';
 import { Session, loadRuntime, type Device } from './session.js';
 
+/** Where ONNX Runtime can run a graph. */
 export const deviceNames: readonly Device[] = ['cpu', 'webgpu', 'cuda'];
 
 /** Whether a device can be used here. */

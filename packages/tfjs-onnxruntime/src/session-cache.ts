@@ -7,6 +7,7 @@ import { ParallelSession } from './workers.js';
 /** A graph whose largest tensor is smaller than this runs on one thread; waking another costs more than it brings. */
 const ELEMENTS_WORTH_THREADS = 16_384;
 
+/** How often a compiled session was found, and how often it had to be made. */
 export interface CacheStatistics {
   /** Sessions held. */
   readonly sessions: number;

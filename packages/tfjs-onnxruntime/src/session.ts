@@ -69,6 +69,7 @@ export interface PortSpec {
 /** Where the nodes of a graph run. */
 export type Device = 'cpu' | 'webgpu' | 'cuda';
 
+/** Where a session runs, and with how many threads. */
 export interface SessionOptions {
   /** Where nodes run; those for which the device has no kernel run on the cpu. @defaultValue 'cpu' */
   readonly device?: Device;

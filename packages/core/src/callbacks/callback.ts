@@ -19,6 +19,7 @@ export interface Progress {
  * is awaited; callbacks run in the order in which they were given.
  */
 export interface Callback {
+  /** Before the first rollout of this start of the run. */
   onTrainingStart?(progress: Progress): void | Promise<void>;
   /**
    * After collection, before the update. `batch` is what a sequence environment had sampled, `episodes` are those of a step
@@ -40,5 +41,6 @@ export interface Callback {
    * algorithm and collector are again what they were before that update. The rollout is absent when collection failed.
    */
   onViolation?(event: Progress & { error: Error; rollout?: Rollout }): void | Promise<void>;
+  /** After the last update: all are done, or the run was stopped. */
   onTrainingEnd?(event: Progress & { reason: 'finished' | 'stopped' }): void | Promise<void>;
 }

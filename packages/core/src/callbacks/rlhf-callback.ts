@@ -8,6 +8,7 @@ import { type RandomStream } from '../random.js';
 import type { Rollout } from '../rollout/rollout.js';
 import type { Callback, Metrics, Progress } from './callback.js';
 
+/** What is drawn, of whom, where and how often. */
 export interface RLHFCallbackOptions<Batch extends SequenceBatch = SequenceBatch> {
   /** Where the pictures go, for example `runs/x/plots`. */
   folder: string;

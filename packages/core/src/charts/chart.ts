@@ -15,6 +15,7 @@ import { FONT_FAMILY, textWidth } from './style.js';
 /** What is drawn: an ECharts option, plain data, so that the same object works in a page. */
 export type ChartOption = EChartsOption;
 
+/** The size of a picture. */
 export interface ChartSize {
   /** Pixels. */
   width: number;

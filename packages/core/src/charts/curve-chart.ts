@@ -16,6 +16,7 @@ import {
   valueAxis,
 } from './style.js';
 
+/** One curve of a panel. */
 export interface CurveSeries {
   name: string;
   /** Horizontal and vertical position; ascending horizontally. */
@@ -35,6 +36,7 @@ export interface CurvePanel {
   series: readonly CurveSeries[];
 }
 
+/** Curves in panels that share their horizontal axis. */
 export interface CurveChartOptions {
   title: string;
   /** Drawn one below the other over the same horizontal axis. */

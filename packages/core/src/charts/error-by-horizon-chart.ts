@@ -1,6 +1,7 @@
 import type { Chart } from './chart.js';
 import { curveChart } from './curve-chart.js';
 
+/** The error of several methods at each step of the forecast. */
 export interface ErrorByHorizonOptions {
   title: string;
   /** With unit, for example `RMSE [Ah]`. */

@@ -32,6 +32,7 @@ export interface ForecastWindow {
   reference?: readonly number[];
 }
 
+/** Windows with true and generated continuations. */
 export interface ForecastChartOptions {
   title: string;
   windows: readonly ForecastWindow[];

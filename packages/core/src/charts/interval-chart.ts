@@ -32,6 +32,7 @@ export interface IntervalPanel {
   reference?: number;
 }
 
+/** Estimates with intervals, side by side in panels. */
 export interface IntervalChartOptions {
   title: string;
   /** One a row, from top to bottom. */

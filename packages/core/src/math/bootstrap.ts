@@ -28,6 +28,7 @@ export interface Interval {
   readonly high: number;
 }
 
+/** How intervals are made, and from which random numbers. */
 export interface BootstrapOptions {
   random: RandomStream;
   /** How often the runs are drawn again. @defaultValue 50 000 for aggregates, 2 000 for everything else, as in rliable */

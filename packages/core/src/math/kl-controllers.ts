@@ -11,6 +11,7 @@ export interface KlController {
    * @param episodes - trajectories in the rollout
    */
   update(kl: number, episodes: number): void;
+  /** Goes on with a saved coefficient. */
   restore(coefficient: number): void;
 }
 
@@ -22,11 +23,13 @@ export class FixedKlController implements KlController {
 
   update(): void {}
 
+  /** Goes on with a saved coefficient. */
   restore(coefficient: number): void {
     this.coefficient = coefficient;
   }
 }
 
+/** What an adaptive coefficient of the KL follows. */
 export interface AdaptiveKlOptions {
   /** KL to hold, in nats a token, > 0. */
   target: number;
@@ -62,6 +65,7 @@ export class AdaptiveKlController implements KlController {
     this.coefficient *= Math.max(0.1, 1 + (error * episodes) / this.options.horizonEpisodes);
   }
 
+  /** Goes on with a saved coefficient. */
   restore(coefficient: number): void {
     this.coefficient = coefficient;
   }
@@ -101,6 +105,7 @@ export class DoublingKlController implements KlController {
     if (kl > target * 1.5) this.coefficient = Math.min(this.coefficient * 2, initial * DOUBLING_REACH);
   }
 
+  /** Goes on with a saved coefficient. */
   restore(coefficient: number): void {
     this.coefficient = coefficient;
   }

@@ -11,8 +11,11 @@ import { ShapeError } from '../errors.js';
 import { tf } from '../tf.js';
 import { sameShape } from './shapes.js';
 
+/** The estimators of the KL: exact over all actions, or from the sampled one; formulas in the head of this file. */
 export const klEstimators = ['exact', 'k1', 'k2', 'k3'] as const;
+/** How the KL to the reference is estimated. */
 export type KlEstimator = (typeof klEstimators)[number];
+/** The estimators that need the sampled action alone. */
 export type SampledKlEstimator = Exclude<KlEstimator, 'exact'>;
 
 /** One estimate from one action, in nats; see the head of this file. */

@@ -25,6 +25,7 @@ import {
 /** Numbers in the widest array of one pass: enough to make a pass worth its while, few enough that a batch has several. */
 const PASS_ELEMENTS = 409_600;
 
+/** Schema of the options of `DegradationTransformer`: ranges, defaults, and what each one is. */
 export const degradationTransformerOptions = z.strictObject({
   vocabularySize: z.int().min(2).max(65_536).default(256).describe('V, number of tokens'),
   width: z.int().min(2).max(4096).default(48).describe('D, width of the hidden state'),
@@ -39,7 +40,9 @@ export const degradationTransformerOptions = z.strictObject({
     .default(1)
     .describe('divides the logits wherever a probability is formed: sampling, scoring and reference alike'),
 });
+/** Options of `DegradationTransformer` as a user writes them. */
 export type DegradationTransformerOptions = z.input<typeof degradationTransformerOptions>;
+/** Options of `DegradationTransformer` with everything filled in. */
 export type ResolvedDegradationTransformerOptions = z.output<typeof degradationTransformerOptions>;
 
 /**
@@ -109,6 +112,7 @@ export class DegradationTransformer implements SequencePolicy {
     this.decoder = new Decoder(this.parameters, this.config);
   }
 
+  /** V, number of tokens. */
   get vocabularySize(): number {
     return this.config.vocabularySize;
   }
@@ -175,6 +179,7 @@ export class DegradationTransformer implements SequencePolicy {
     return this.decoder.generate({ ...options, withDistribution });
   }
 
+  /** Frees the parameters and what was compiled. */
   dispose(): void {
     this.decoder.dispose();
     this.parameters.dispose();

@@ -10,6 +10,7 @@ import { RandomStream } from '../random.js';
 import type { Space } from '../spaces.js';
 import { compile, tf, type CompiledFunction } from '../tf.js';
 
+/** Schema of the options of `MlpPolicy`: ranges, defaults, and what each one is. */
 export const mlpPolicyOptions = z.strictObject({
   hidden: z.array(z.int().min(1).max(4096)).max(8).default([64, 64]).describe('widths of the hidden layers'),
   activation: z.enum(['tanh', 'relu']).default('tanh').describe('after every hidden layer'),
@@ -38,7 +39,9 @@ export const mlpPolicyOptions = z.strictObject({
     .default(true)
     .describe('orthogonal weights and no biases at the start, not uniform ones in ±1/√inputs'),
 });
+/** Options of `MlpPolicy` as a user writes them. */
 export type MlpPolicyOptions = z.input<typeof mlpPolicyOptions>;
+/** Options of `MlpPolicy` with everything filled in. */
 export type ResolvedMlpPolicyOptions = z.output<typeof mlpPolicyOptions>;
 
 /**

@@ -2,6 +2,7 @@ import { CheckpointError } from '../errors.js';
 import { compile, tf, type CompiledFunction } from '../tf.js';
 import type { NamedArray, ParameterStore } from './parameters.js';
 
+/** Options of `Adam`, other than the learning rate, which each step is given. */
 export interface AdamOptions {
   /** Decay of the first moment, in [0, 1). @defaultValue 0.9 */
   beta1?: number;
@@ -140,6 +141,7 @@ export class Adam {
     this.segments.forEach(({ variable }, i) => variable.assign(parameters[i]));
   }
 
+  /** Moments and powers, copied to the host. */
   state(): AdamState {
     const moments: Record<string, NamedArray> = {};
     for (const [label, slot] of Object.entries(this.moments ?? {})) {
@@ -174,6 +176,7 @@ export class Adam {
     this.powers = { ...state.powers };
   }
 
+  /** Frees the moments. */
   dispose(): void {
     this.compiled.dispose();
     tf.dispose([this.moments?.first, this.moments?.second, this.decays]);

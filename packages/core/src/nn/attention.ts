@@ -177,6 +177,7 @@ export function mergeHeads(x: tf.Tensor4D): tf.Tensor2D {
   return tf.reshape(tf.transpose(x, [0, 2, 1, 3]), [batch * length, heads * width]);
 }
 
+/** How the rows of a batch are cut into sequences and heads. */
 export interface SelfAttentionOptions {
   readonly batch: number;
   readonly heads: number;

@@ -41,6 +41,8 @@ export interface DistributionKind {
   /** Shape of the parameter with the logarithms of standard deviations; of Gaussian kinds. */
   readonly logStdShape?: readonly number[];
   /**
+   * The distribution in N states, from what the network says.
+   *
    * @param outputs - [N, outputs] of the network
    * @param logStd - [logStdShape], of Gaussian kinds
    * @param features - [N, F] what the network's last layer saw, of state-dependent exploration

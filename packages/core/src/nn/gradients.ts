@@ -21,6 +21,7 @@ export interface LossParts {
   readonly maxima?: Readonly<Record<string, tf.Scalar>>;
 }
 
+/** What is optimised, by what, and by which loss. */
 export interface GradientStepsOptions {
   parameters: ParameterStore;
   optimizer: Adam;
@@ -45,6 +46,7 @@ export interface GradientStepsOptions {
   ) => LossParts;
 }
 
+/** What one gradient step works on. */
 export interface StepInputs {
   /** [B, …] each, with one B. */
   readonly rows: Readonly<Record<string, RowArray>>;
@@ -128,6 +130,7 @@ export class GradientSteps {
     }
   }
 
+  /** Frees what was compiled. */
   dispose(): void {
     for (const compiled of this.compiled.values()) compiled.dispose();
     this.compiled.clear();

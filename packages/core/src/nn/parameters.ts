@@ -22,20 +22,24 @@ export class ParameterStore {
     initial.dispose();
   }
 
+  /** The current value, which the store goes on owning. @throws {ShapeError} when there is none of that name */
   get<R extends tf.Rank = tf.Rank>(name: string): tf.Tensor<R> {
     const variable = this.variables.get(name);
     if (!variable) throw new ShapeError(`There is no parameter "${name}".`);
     return variable as unknown as tf.Tensor<R>;
   }
 
+  /** The variable itself, to assign to. @throws {ShapeError} when there is none of that name */
   variable(name: string): tf.Variable {
     return this.get(name) as unknown as tf.Variable;
   }
 
+  /** Names in the order in which they were added. */
   names(): string[] {
     return [...this.variables.keys()];
   }
 
+  /** Names and variables in the order in which they were added. */
   entries(): [name: string, variable: tf.Variable][] {
     return [...this.variables.entries()];
   }
@@ -81,6 +85,7 @@ export class ParameterStore {
     }
   }
 
+  /** Frees the variables. */
   dispose(): void {
     for (const variable of this.variables.values()) variable.dispose();
     this.variables.clear();

@@ -10,6 +10,7 @@ import { checkContexts, checkedReward, rewardPerStep, sumsOfRows } from './seque
 import { SequenceReferenceScorer } from './sequence-reference.js';
 import { refuseSharedWeights } from './shared-weights.js';
 
+/** Who generates in what, and how many trajectories. */
 export interface CollectorOptions {
   environment: SequenceEnvironment;
   policy: SequencePolicy;
@@ -24,6 +25,7 @@ export interface CollectorOptions {
   greedyBaseline?: boolean;
 }
 
+/** Options of a single rollout. */
 export interface CollectOptions extends CollectorOptions {
   /** Which update this is for: it names the random streams, so that a resumed run draws what the first would have. */
   update: number;
@@ -130,6 +132,7 @@ export class SequenceCollector implements RolloutCollector {
     return this.statistics.state();
   }
 
+  /** Goes on from what `state` gave. */
   restore(state: unknown): void {
     this.statistics.restore(state as EpisodeStatisticsState);
   }

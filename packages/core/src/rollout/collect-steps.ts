@@ -7,6 +7,7 @@ import { EpisodeStatistics, type EpisodeStatisticsState } from './episode-statis
 import type { Rollout } from './rollout.js';
 import { StepReferenceScorer } from './step-reference.js';
 
+/** Who acts in what, and for how many steps. */
 export interface StepCollectorOptions {
   environment: VectorEnvironment;
   policy: StepPolicy;
@@ -64,7 +65,11 @@ export class StepCollector implements RolloutCollector {
     return this.statistics.recentReturn;
   }
 
-  /** @param update - which update this is for: it names the random stream of the actions */
+  /**
+   * One rollout.
+   *
+   * @param update - which update this is for: it names the random stream of the actions
+   */
   collect(update: number): Collected {
     const { environment, policy, stepsPerRollout: steps, seed } = this.options;
     const { count, observationSize, actionSpace } = environment;
@@ -143,6 +148,7 @@ export class StepCollector implements RolloutCollector {
     } satisfies StepCollectorState;
   }
 
+  /** Goes on from what `state` gave. */
   restore(state: unknown): void {
     const saved = state as StepCollectorState;
     this.observations = this.options.environment.restore(saved.environment);

@@ -20,10 +20,15 @@ export interface RolloutCollector {
   readonly policy: Policy;
   /** Frozen copy that the KL is measured against, if there is one. */
   readonly referencePolicy?: Policy;
-  /** @param update - which update this is for */
+  /**
+   * One rollout.
+   *
+   * @param update - which update this is for
+   */
   collect(update: number): Collected;
   /** Everything that the next rollout depends on besides the policy, as plain JSON. */
   state(): unknown;
+  /** Goes on from what `state` gave. */
   restore(state: unknown): void;
   /** Frees what it has compiled, and nothing that it was given. */
   dispose(): void;

@@ -25,12 +25,17 @@ export class EpisodeStatistics {
     return this.recentReturns.reduce((a, b) => a + b, 0) / this.recentReturns.length;
   }
 
-  /** @param returns - of the episodes that ended within these steps, in their order */
+  /**
+   * Counts steps and takes in returns.
+   *
+   * @param returns - of the episodes that ended within these steps, in their order
+   */
   add(steps: number, returns: readonly number[]): void {
     this.steps += steps;
     this.recentReturns = [...this.recentReturns, ...returns].slice(-RECENT_EPISODES);
   }
 
+  /** `time/steps`, and `episode/returnOfLast100` as soon as there is one. */
   metrics(): Record<string, number> {
     return {
       'time/steps': this.steps,
@@ -38,10 +43,12 @@ export class EpisodeStatistics {
     };
   }
 
+  /** As plain JSON. */
   state(): EpisodeStatisticsState {
     return { steps: this.steps, recentReturns: this.recentReturns };
   }
 
+  /** Goes on from what `state` gave. */
   restore({ steps, recentReturns }: EpisodeStatisticsState): void {
     this.steps = steps;
     this.recentReturns = [...recentReturns];

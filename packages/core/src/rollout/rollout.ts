@@ -57,6 +57,7 @@ export function scoredRows({ batchSize, steps, inputs }: Rollout): { rows: numbe
     : { rows: batchSize, stepsPerRow: steps };
 }
 
+/** What the frozen reference says about the actions of a rollout. */
 export interface ReferenceScores {
   /** [B, T] log π_ref(aₜ|sₜ), in nats. */
   readonly logProbs: Float32Array;

@@ -32,6 +32,7 @@ export interface Checkpoint {
   readonly files: Readonly<Record<string, Buffer>>;
 }
 
+/** Which checkpoints are kept. */
 export interface CheckpointStoreOptions {
   /** How many of the latest checkpoints are kept, besides the best. @defaultValue 3 */
   keepLast?: number;

@@ -3,9 +3,12 @@ import { Writable } from 'node:stream';
 
 import winston from 'winston';
 
+/** From what is always shown to what is shown when asked for. */
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
+/** A logger of winston. */
 export type Logger = winston.Logger;
 
+/** Where log lines go. */
 export interface LoggerOptions {
   /** Where JSON lines with timestamps go, for example `runs/x/log.jsonl`; without it there is no log file. */
   file?: string;

@@ -24,6 +24,7 @@ const PLOTS = 'plots';
 /** What a process that is starting a run, or was killed while it did, has in a folder that holds no run yet. */
 const BEGINNING = /^(\.lock|\.\.lock\..+|\.config\.json\..+)$/;
 
+/** What a run folder is of. */
 export type RunKind = 'pretrain' | 'train';
 /** `new` refuses a folder that holds a run, `force` replaces that run, `resume` continues it. */
 export type RunMode = 'new' | 'force' | 'resume';
@@ -39,6 +40,7 @@ export interface RunDescription {
   readonly config: Readonly<Record<string, unknown>>;
 }
 
+/** What a run folder is made for. */
 export interface CreateRunOptions {
   kind: RunKind;
   /** Written to `config.json`; a resumed run keeps the one it has. */
@@ -129,18 +131,22 @@ export class RunDirectory {
     return run;
   }
 
+  /** What the run is of. */
   get kind(): RunKind {
     return this.description.kind;
   }
 
+  /** The configuration, as it was resolved at the start. */
   get config(): Readonly<Record<string, unknown>> {
     return this.description.config;
   }
 
+  /** Where the checkpoints are. */
   get checkpointFolder(): string {
     return join(this.path, CHECKPOINTS);
   }
 
+  /** Where the pictures are. */
   get plotFolder(): string {
     return join(this.path, PLOTS);
   }
@@ -150,14 +156,17 @@ export class RunDirectory {
     return join(this.path, 'dumps');
   }
 
+  /** The HTML report. */
   get reportFile(): string {
     return join(this.path, 'report.html');
   }
 
+  /** The log, one JSON object a line. */
   get logFile(): string {
     return join(this.path, 'log.jsonl');
   }
 
+  /** The metrics, one JSON object a line. */
   get metricsFile(): string {
     return join(this.path, 'metrics.jsonl');
   }

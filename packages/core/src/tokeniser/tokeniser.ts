@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { ShapeError } from '../errors.js';
 import { resolveOptions } from '../options.js';
 
+/** Schema of the options of `Tokeniser`: ranges, defaults, and what each one is. */
 export const tokeniserOptions = z.strictObject({
   vocabularySize: z.int().min(2).max(65_536).default(256).describe('V, number of bins'),
   scaling: z
@@ -23,7 +24,9 @@ export const tokeniserOptions = z.strictObject({
   limit: z.number().gt(0).default(20).describe('scaled values beyond ± this saturate'),
   knee: z.number().gt(0).default(1).describe('asinh bins: |z| below which bins are about equally wide'),
 });
+/** Options of `Tokeniser` as a user writes them. */
 export type TokeniserOptions = z.input<typeof tokeniserOptions>;
+/** Options of `Tokeniser` with everything filled in. */
 export type ResolvedTokeniserOptions = z.output<typeof tokeniserOptions>;
 
 /** What was fitted to one context: z = (y − intercept − slope · step) / scale, steps counted from the window's start. */
@@ -82,6 +85,7 @@ export class Tokeniser {
     );
   }
 
+  /** V, number of tokens. */
   get vocabularySize(): number {
     return this.config.vocabularySize;
   }

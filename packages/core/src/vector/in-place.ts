@@ -85,7 +85,9 @@ export abstract class InPlaceEnvironment implements Environment<Float32Array>, I
   protected abstract start(random: RandomStream): void;
   /** Writes the observation of the present state. */
   protected abstract observe(out: Float32Array, offset: number): void;
+  /** The state of the episode as numbers. */
   protected abstract numbers(): number[];
+  /** Goes on from what `numbers` gave. */
   protected abstract setNumbers(numbers: readonly number[]): void;
 
   resetInto(seed: number, { observations }: StepBuffers, index: number): void {

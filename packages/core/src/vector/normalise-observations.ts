@@ -6,10 +6,12 @@ import { RunningMoments, type MomentsState } from './running-moments.js';
 import type { VectorEnvironment, VectorStep } from './vector-environment.js';
 import { VectorWrapper } from './vector-wrapper.js';
 
+/** Schema of the options of `NormaliseObservations`: ranges, defaults, and what each one is. */
 export const normaliseObservationsOptions = z.strictObject({
   clip: z.number().gt(0).default(10).describe('largest absolute value that is handed on'),
   epsilon: z.number().gt(0).default(1e-8).describe('added to the variance, as in Gymnasium'),
 });
+/** Options of `NormaliseObservations` as a user writes them. */
 export type NormaliseObservationsOptions = z.input<typeof normaliseObservationsOptions>;
 
 /**

@@ -6,6 +6,7 @@ import { RunningMoments, type MomentsState } from './running-moments.js';
 import type { VectorEnvironment, VectorStep } from './vector-environment.js';
 import { VectorWrapper } from './vector-wrapper.js';
 
+/** Schema of the options of `NormaliseRewards`: ranges, defaults, and what each one is. */
 export const normaliseRewardsOptions = z.strictObject({
   gamma: z
     .number()
@@ -16,6 +17,7 @@ export const normaliseRewardsOptions = z.strictObject({
   clip: z.number().gt(0).default(10).describe('largest absolute value that is handed on'),
   epsilon: z.number().gt(0).default(1e-8).describe('added to the variance, as in Gymnasium'),
 });
+/** Options of `NormaliseRewards` as a user writes them. */
 export type NormaliseRewardsOptions = z.input<typeof normaliseRewardsOptions>;
 
 interface OwnState {

@@ -28,7 +28,11 @@ export class RunningMoments {
     this.variance = new Float64Array(size).fill(1);
   }
 
-  /** @param values - [rows, size] */
+  /**
+   * Takes in rows of numbers.
+   *
+   * @param values - [rows, size]
+   */
   update(values: ArrayLike<number>): void {
     const { size, mean, variance, count } = this;
     const rows = values.length / size;
@@ -46,10 +50,12 @@ export class RunningMoments {
     this.count = total;
   }
 
+  /** As plain JSON. */
   state(): MomentsState {
     return { mean: [...this.mean], variance: [...this.variance], count: this.count };
   }
 
+  /** Goes on from what `state` gave. */
   restore({ mean, variance, count }: MomentsState): void {
     this.mean.set(mean);
     this.variance.set(variance);

@@ -45,9 +45,11 @@ export abstract class VectorWrapper implements VectorEnvironment {
     return this.inner.close();
   }
 
+  /** What the wrapper saves beside what it wraps, as plain JSON. */
   protected ownState(): unknown {
     return null;
   }
 
+  /** Goes on from what `ownState` gave. */
   protected restoreOwn(_own: unknown): void {}
 }

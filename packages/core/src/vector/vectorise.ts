@@ -10,6 +10,7 @@ import { checkInstance, loadEnvironment, type EnvironmentModule } from './load-e
 import type { FinishedEpisode, VectorEnvironment, VectorStep } from './vector-environment.js';
 import { WorkerPool } from './worker-pool.js';
 
+/** Schema of the options of `vectorise`: ranges, defaults, and what each one is. */
 export const vectorOptions = z.strictObject({
   count: z.int().min(1).default(1).describe('N, instances'),
   workers: z.int().min(0).default(0).describe('worker threads; 0 steps on the thread that asks'),
@@ -19,6 +20,7 @@ export const vectorOptions = z.strictObject({
     .optional()
     .describe('steps after which an episode is cut (default: the environment’s own limit)'),
 });
+/** Options of `vectorise` as a user writes them. */
 export type VectorOptions = z.input<typeof vectorOptions>;
 
 interface VectorState {

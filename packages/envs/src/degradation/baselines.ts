@@ -4,6 +4,7 @@
  */
 import { ShapeError } from '@rollcast/core';
 
+/** A forecast of `horizon` points from the points of a context. */
 export type Forecast = (context: ArrayLike<number>, horizon: number) => Float64Array;
 
 /** Names as in tables and JSON. */

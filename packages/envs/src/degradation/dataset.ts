@@ -13,6 +13,7 @@ import {
   type UnitSeries,
 } from './series.js';
 
+/** Schema of the options of `RLDataset`: ranges, defaults, and what each one is. */
 export const datasetOptions = z.strictObject({
   contextLength: z.int().min(2).default(40).describe('W, observed points'),
   horizon: z.int().min(1).default(60).describe('L, points to forecast'),

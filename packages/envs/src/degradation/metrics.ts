@@ -44,6 +44,7 @@ export interface MethodMetrics extends ForecastMetrics {
   name: string;
 }
 
+/** What the metrics of forecasts need to know of the data. */
 export interface MetricOptions {
   /** raw = sign × oriented; from the `SeriesSet`. */
   readonly sign: 1 | -1;

@@ -39,6 +39,7 @@ export type RewardFunction = (
   info: RewardInfo,
 ) => number | number[];
 
+/** Schema of the options of rewards: ranges, defaults, and what each one is. */
 export const rewardOptions = z.strictObject({
   reward: z
     .union([z.string(), z.custom<RewardFunction>((value) => typeof value === 'function')])

@@ -127,6 +127,7 @@ export function orientSeries(raw: RawSeries, direction: Direction | 'auto', mayB
   };
 }
 
+/** How units are held out. */
 export interface SplitOptions {
   /** Share of the units held out, in (0, 1); at least one unit lands on each side. */
   readonly holdoutShare: number;

@@ -9,6 +9,7 @@ import { z } from 'zod';
 
 import { type Direction, orientSeries, type SeriesSet, type UnitSeries } from './series.js';
 
+/** Schema of the options of `simulate`: ranges, defaults, and what each one is. */
 export const simulatorOptions = z.strictObject({
   units: z.int().min(1).max(100_000).default(40).describe('number of units'),
   length: z
@@ -38,6 +39,7 @@ export const simulatorOptions = z.strictObject({
 /** What a user writes. */
 export type SimulatorOptions = z.input<typeof simulatorOptions>;
 
+/** The laws that histories can be simulated by. */
 export type SimulatorName =
   'paris-law' | 'gamma-process' | 'wiener-process' | 'sei-growth' | 'knee' | 'logistic-wear';
 
@@ -236,6 +238,7 @@ const logisticWear: Simulator = {
   },
 };
 
+/** The laws by name. */
 export const simulators: Readonly<Record<SimulatorName, Simulator>> = {
   'paris-law': parisLaw,
   'gamma-process': gammaProcess,

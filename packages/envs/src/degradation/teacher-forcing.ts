@@ -1,7 +1,7 @@
 /**
  * Whole windows as tokens, for pre-training on the next token, and how many of them the tokeniser cannot tell apart.
  */
-import { type RandomStream } from '@rollcast/core';
+import { type TokenWindows } from '@rollcast/core';
 
 import { type DegradationWindow, type RLDataset } from './dataset.js';
 import { type ValueTokeniser } from './tokeniser.js';
@@ -31,14 +31,14 @@ export function windowTokens<Scaling>(
  *
  * @returns windows that are made into tokens when they are asked for
  */
-export function tokenWindows<Scaling>(dataset: RLDataset, tokeniser: ValueTokeniser<Scaling>) {
+export function tokenWindows<Scaling>(dataset: RLDataset, tokeniser: ValueTokeniser<Scaling>): TokenWindows {
   const { contextLength, horizon, length } = dataset;
   return {
     contextLength,
     horizon,
     length,
-    draw: (random: RandomStream): number => dataset.draw(random),
-    tokens: (index: number): Int32Array => windowTokens(dataset.window(index), tokeniser),
+    draw: (random) => dataset.draw(random),
+    tokens: (index) => windowTokens(dataset.window(index), tokeniser),
   };
 }
 

@@ -59,7 +59,7 @@ class AdvantageWeightedRegression extends PolicyGradient<z.output<typeof awrOpti
   }
 
   protected surrogate({ scores, rows, mask }: ScoredRows): LossParts {
-    const regression = tf.neg(maskedMean(tf.mul(scores.logProbs, rows['weights']), mask)) as tf.Scalar;
+    const regression = tf.neg<tf.Scalar>(maskedMean(tf.mul(scores.logProbs, rows['weights']), mask));
     const values = valueLoss(scores.values, rows['returns'], mask);
     return { loss: tf.add(regression, values), means: { regression } };
   }

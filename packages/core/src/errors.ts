@@ -10,6 +10,7 @@ function printable(line: string): string {
   return shown.length <= MAX_LINE ? shown : `${shown.slice(0, 700)} … ${shown.slice(-290)}`;
 }
 
+/** What an error carries beside its message. */
 export interface RollcastErrorOptions {
   /** What was thrown first. */
   readonly cause?: unknown;

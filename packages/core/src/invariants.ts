@@ -8,6 +8,7 @@ import type { Policy } from './policy.js';
 import { scoredRows, type Rollout } from './rollout/rollout.js';
 import { compile, tf, type CompiledFunction } from './tf.js';
 
+/** What must hold in every run, by name. */
 export type Invariant =
   | 'finite-rollout'
   | 'sampler-is-scorer'

@@ -41,6 +41,7 @@ export interface FanPanel {
   };
 }
 
+/** A forecast as a fan of quantiles behind its context. */
 export interface FanChartOptions {
   title: string;
   panels: readonly FanPanel[];

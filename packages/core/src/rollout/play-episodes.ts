@@ -20,6 +20,7 @@ interface PlayOptions {
   onProgress?: (done: number) => void;
 }
 
+/** Who plays in what, and how many episodes. */
 export interface PlayEpisodesOptions extends PlayOptions {
   /** It is reset; the caller closes it. Statistics of wrappers move unless they are frozen. */
   environment: VectorEnvironment;
@@ -57,6 +58,7 @@ export function playEpisodes(options: PlayEpisodesOptions): FinishedEpisode[] {
   return played.flat();
 }
 
+/** Who continues what, and how many sequences. */
 export interface PlaySequencesOptions extends PlayOptions {
   environment: SequenceEnvironment;
   policy: SequencePolicy;

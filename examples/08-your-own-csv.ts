@@ -6,8 +6,8 @@
  *
  * Without a file it writes one of simulated cells first, so that you can see the format: one row a measurement.
  *
- * Expect: two minutes on two cores; a table of naive lines, the frozen reference and the tuned policy, and a sentence that
- * says whether the fine-tuning helped.
+ * Expect: two minutes on two cores; a table of naive lines, the frozen reference and the tuned policy, a sentence that says
+ * whether the fine-tuning helped, and `forecast.csv` with the next 60 points of each cell.
  */
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -37,7 +37,11 @@ await rollcast(
   ...['--updates', updates, '--batch-size', '32', '--out', tuned],
 );
 await rollcast('evaluate', '--run', tuned, '--windows-per-unit', '5', '--samples', '4');
-console.log(`\nReport and plots: ${tuned}`);
+await rollcast(
+  ...['forecast', '--run', tuned, '--data', data, ...columns, '--paths', '20'],
+  ...['--out', join(folder, 'forecast.csv')],
+);
+console.log(`\nReport and plots: ${tuned}; what comes next for each cell: ${join(folder, 'forecast.csv')}`);
 
 /** Long format: the name of the unit, a time, the degrading quantity, which may rise or fall with wear. */
 function demoCsv(path: string): string {

@@ -45,7 +45,7 @@ export interface SequenceRunFlags extends TrainingFlags, KlFlags {
  */
 const FROM_NOTHING: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   ppo: { learningRate: 1e-3, updateEpochs: 4, entropyCoef: 0.02 },
-  grpo: { learningRate: 1e-3, updateEpochs: 4, entropyCoef: 0.02 },
+  grpo: { learningRate: 1e-3, updateEpochs: 2, entropyCoef: 0.02 },
 };
 const FROM_NOTHING_OTHERS = { learningRate: 2e-3, entropyCoef: 0.04 };
 

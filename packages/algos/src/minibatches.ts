@@ -6,7 +6,7 @@ import type { RunBudget, ScoredRows } from './policy-gradient.js';
 
 /** The options that such algorithms share, spread into each one's schema. */
 export const minibatchShape = {
-  updateEpochs: z.int().min(1).default(1).describe('passes over each rollout'),
+  updateEpochs: z.int().min(1).max(1000).default(1).describe('passes over each rollout'),
   minibatchSize: z
     .int()
     .min(1)

@@ -19,7 +19,7 @@ import { packState, unpackState } from './optimiser-state.js';
 
 export const pretrainOptions = z.strictObject({
   steps: z.int().min(1).default(600).describe('gradient steps'),
-  batchSize: z.int().min(1).default(64).describe('windows a step'),
+  batchSize: z.int().min(1).max(65_536).default(64).describe('windows a step'),
   learningRate: z.number().gt(0).default(1e-3).describe('peak step size of AdamW'),
   warmupSteps: z
     .int()

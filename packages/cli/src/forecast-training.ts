@@ -24,6 +24,7 @@ import {
   readCollector,
   readModel,
   readReference,
+  restoreCollector,
 } from './model-files.js';
 import { openTraining, trainInRun, trainingShape, type TrainingFlags } from './training.js';
 
@@ -33,7 +34,7 @@ export const forecastRunConfig = z.strictObject({
   init: z.string(),
   environmentOptions: rewardOptions,
   updates: z.int().min(1),
-  batchSize: z.int().min(1),
+  batchSize: z.int().min(1).max(65_536),
   plotEvery: z.int().min(1),
   data: dataRecipe,
 });
@@ -210,7 +211,7 @@ function restore(
 ): void {
   algorithm.restore(readAlgorithmState(checkpoint));
   const uncounted = { steps: checkpoint.update * stepsPerUpdate, recentReturns: [] };
-  collector.restore(readCollector(checkpoint) ?? uncounted);
+  restoreCollector(checkpoint, collector, readCollector(checkpoint) ?? uncounted);
 }
 
 function meanOf(numbers: readonly number[]): string {

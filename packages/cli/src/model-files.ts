@@ -4,6 +4,7 @@ import {
   CheckpointStore,
   ConfigError,
   DegradationTransformer,
+  RollcastError,
   RunDirectory,
   Tokeniser,
   decodeSafetensors,
@@ -79,7 +80,7 @@ export function restorePolicy(
   policy.parameters.load(readArrays(checkpoint, WEIGHTS));
   referencePolicy?.parameters.load(readArrays(checkpoint, REFERENCE));
   algorithm.restore(readAlgorithmState(checkpoint));
-  collector.restore(readJson(checkpoint, COLLECTOR));
+  restoreCollector(checkpoint, collector, readJson(checkpoint, COLLECTOR));
 }
 
 /** Takes the weights of another run. @throws {CheckpointError} when the parameters are others */
@@ -90,6 +91,18 @@ export function loadPolicy(checkpoint: Checkpoint, policy: Policy): void {
 /** What a collector has counted as a file of a checkpoint. */
 export function collectorFiles(collector: Resumable): Files {
   return { [COLLECTOR]: `${JSON.stringify(collector.state())}\n` };
+}
+
+/** @throws {CheckpointError} when the state is of another configuration: other wrappers, other instances */
+export function restoreCollector(checkpoint: Checkpoint, collector: Resumable, state: unknown): void {
+  try {
+    collector.restore(state);
+  } catch (error) {
+    if (error instanceof RollcastError) throw error;
+    throw new CheckpointError(
+      `${checkpoint.path}/${COLLECTOR} does not fit the run's configuration (${(error as Error).message}). Was config.json changed?`,
+    );
+  }
 }
 
 /** The reverse of `collectorFiles`; undefined in checkpoints of before forecasts had it. */

@@ -27,7 +27,7 @@ export const sequenceRunConfig = z.strictObject({
   init: z.string().optional(),
   modelOptions: degradationTransformerOptions,
   updates: z.int().min(1),
-  batchSize: z.int().min(1),
+  batchSize: z.int().min(1).max(65_536),
 });
 export type SequenceRunConfig = z.output<typeof sequenceRunConfig>;
 

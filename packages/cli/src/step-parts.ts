@@ -24,9 +24,9 @@ export const stepRunConfig = z.strictObject({
   init: z.string().optional(),
   policyOptions: mlpPolicyOptions,
   steps: z.int().min(1),
-  instances: z.int().min(1),
-  stepsPerRollout: z.int().min(1),
-  workers: z.int().min(0),
+  instances: z.int().min(1).max(65_536),
+  stepsPerRollout: z.int().min(1).max(1_048_576),
+  workers: z.int().min(0).max(256),
   normaliseObservations: z.boolean(),
   normaliseRewards: z.boolean(),
 });

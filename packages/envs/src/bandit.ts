@@ -16,8 +16,8 @@ import {
 import { z } from 'zod';
 
 export const banditOptions = z.strictObject({
-  contexts: z.int().min(1).default(4).describe('contexts C, drawn uniformly'),
-  arms: z.int().min(2).default(5).describe('arms A'),
+  contexts: z.int().min(1).max(65_536).default(4).describe('contexts C, drawn uniformly'),
+  arms: z.int().min(2).max(65_536).default(5).describe('arms A'),
   noise: z.number().min(0).default(0.1).describe('standard deviation σ of the reward'),
 });
 export type BanditOptions = z.input<typeof banditOptions>;

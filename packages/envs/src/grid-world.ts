@@ -15,7 +15,7 @@ import {
 import { z } from 'zod';
 
 export const gridWorldOptions = z.strictObject({
-  size: z.int().min(2).default(5).describe('cells on a side, n'),
+  size: z.int().min(2).max(256).default(5).describe('cells on a side, n'),
 });
 export type GridWorldOptions = z.input<typeof gridWorldOptions>;
 

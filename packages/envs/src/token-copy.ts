@@ -11,9 +11,14 @@ import {
 import { z } from 'zod';
 
 export const tokenCopyOptions = z.strictObject({
-  vocabularySize: z.int().min(2).default(8).describe('tokens V'),
-  contextLength: z.int().min(1).default(6).describe('tokens of context W, drawn uniformly'),
-  horizon: z.int().min(1).default(6).describe('tokens to generate L; beyond W the context starts again'),
+  vocabularySize: z.int().min(2).max(65_536).default(8).describe('tokens V'),
+  contextLength: z.int().min(1).max(65_536).default(6).describe('tokens of context W, drawn uniformly'),
+  horizon: z
+    .int()
+    .min(1)
+    .max(65_536)
+    .default(6)
+    .describe('tokens to generate L; beyond W the context starts again'),
 });
 export type TokenCopyOptions = z.input<typeof tokenCopyOptions>;
 

@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
 
 import { CheckpointError, decodeRollout, encodeRollout, type Rollout } from '@rollcast/core';
 
@@ -36,6 +37,32 @@ const files = (of: Rollout): Record<string, Uint8Array> =>
 
 test.each(['tokens', 'steps'] as const)('a rollout of %s comes back as it was, NaN included', (kind) => {
   expect(decodeRollout(files(rollout(kind)), 'dump')).toEqual(rollout(kind));
+});
+
+test('so does one of any size and any bits', () => {
+  const sizes = fc.record({
+    batchSize: fc.integer({ min: 1, max: 4 }),
+    steps: fc.integer({ min: 1, max: 5 }),
+    observationSize: fc.integer({ min: 1, max: 3 }),
+  });
+  const numbers = (length: number) => fc.float32Array({ minLength: length, maxLength: length });
+  const flags = (length: number) => fc.uint8Array({ minLength: length, maxLength: length, max: 1 });
+  const any = sizes.chain(({ batchSize, steps, observationSize }) => {
+    const size = batchSize * steps;
+    return fc.record({
+      batchSize: fc.constant(batchSize),
+      steps: fc.constant(steps),
+      actions: fc.int32Array({ minLength: size, maxLength: size, min: 0, max: 2 ** 24 }),
+      ...{ logProbs: numbers(size), values: numbers(size), rewards: numbers(size), mask: numbers(size) },
+      ...{ bootstrapValues: numbers(size), terminated: flags(size), truncated: flags(size) },
+      components: fc.dictionary(fc.string({ minLength: 1 }), numbers(batchSize), { noNullPrototype: true }),
+      inputs: fc.record({
+        observations: numbers(size * observationSize),
+        observationSize: fc.constant(observationSize),
+      }),
+    });
+  });
+  fc.assert(fc.property(any, (random) => expect(decodeRollout(files(random), 'dump')).toEqual(random)));
 });
 
 test('a missing or damaged file is named', () => {

@@ -76,7 +76,7 @@ export function addTrain(program: Command): void {
       'algorithm; rollcast list shows all (default: reinforce on forecasts, otherwise ppo)',
     )
     .option('--updates <count>', 'updates in all (default: 200)', integer(1))
-    .option('--batch-size <trajectories>', 'trajectories an update (default: 64)', integer(1))
+    .option('--batch-size <trajectories>', 'trajectories an update (default: 64)', integer(1, 65_536))
     .option('--lr <rate>', 'learning rate (default: by algorithm)', number({ above: 0 }))
     .option('--seed <number>', 'seed of weights, contexts, episodes, samples and minibatches', integer(0), 0)
     .option(
@@ -103,14 +103,18 @@ export function addTrain(program: Command): void {
     .option(
       '--instances <count>',
       'step environments: instances stepped together (default: by preset)',
-      integer(1),
+      integer(1, 65_536),
     )
     .option(
       '--steps-per-rollout <count>',
       'step environments: steps of each instance a rollout (default: by preset)',
-      integer(1),
+      integer(1, 1_048_576),
     )
-    .option('--workers <count>', 'step environments: worker threads, for slow ones (default: 0)', integer(0))
+    .option(
+      '--workers <count>',
+      'step environments: worker threads, for slow ones (default: 0)',
+      integer(0, 256),
+    )
     .addOption(
       new Option(
         '--preset <name>',

@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 
@@ -36,7 +36,7 @@ const installed = Object.entries(lock.packages).filter(
 /** Licences that MIT code may be built on, by their SPDX names. */
 const COMPATIBLE = [
   ...['MIT', 'ISC', '0BSD', 'BSD-2-Clause', 'BSD-3-Clause', 'Apache-2.0', 'BlueOak-1.0.0', 'CC0-1.0'],
-  ...['CC-BY-4.0', 'MPL-2.0'],
+  ...['CC-BY-4.0', 'MPL-2.0', 'Python-2.0'],
 ];
 
 /** The rows of the table under a heading: the cells, without backquotes. */
@@ -59,9 +59,12 @@ function directDependencies(kind: 'dependencies' | 'devDependencies'): Map<strin
   return new Map(all.filter(([name]) => !name.startsWith('@rollcast/')));
 }
 
-/** What a package says of its own licence. */
+/** The licence of a direct dependency, which is the one that the package itself has brought along. */
 function licenceOf(name: string): string {
-  const { license } = JSON.parse(read(`node_modules/${name}/package.json`)) as Manifest;
+  const { license } = lock.packages[`node_modules/${name}`];
+  const manifest = join(root, 'node_modules', name, 'package.json');
+  if (existsSync(manifest))
+    expect((JSON.parse(readFileSync(manifest, 'utf8')) as Manifest).license).toBe(license);
   return name === 'dejavu-fonts-ttf' ? 'Bitstream Vera (permissive)' : license!;
 }
 

@@ -3,12 +3,13 @@
  * and SHA-256 of every file and a checksum of itself, so that a change of any byte is noticed.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
 import { CheckpointError, StorageError } from '../errors.js';
 import {
   fileError,
+  readFile,
   recoverFolder,
   removeFolderAtomically,
   replacedName,
@@ -59,7 +60,7 @@ function seal(value: object): string {
 }
 
 function unseal(path: string): Record<string, unknown> {
-  const text = readFileSync(path, 'utf8');
+  const text = readFile(path).toString('utf8');
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
@@ -131,7 +132,7 @@ export class CheckpointStore {
   /** Makes a checkpoint the one that `load('best')` gives. @throws {CheckpointError} when it is damaged or missing */
   markBest(update: number): void {
     const { path } = this.load(update);
-    this.writeBest(update, readFileSync(join(path, MANIFEST), 'utf8'));
+    this.writeBest(update, readFile(join(path, MANIFEST)).toString('utf8'));
   }
 
   /** The updates that have a checkpoint, ascending; nothing is verified. */
@@ -245,7 +246,7 @@ export class CheckpointStore {
     const manifest = unseal(manifestPath) as unknown as Manifest;
     if (manifest.update !== update)
       throw new CheckpointError(`${manifestPath} belongs to update ${manifest.update}.`);
-    if (manifestSha256 !== undefined && sha256(readFileSync(manifestPath)) !== manifestSha256)
+    if (manifestSha256 !== undefined && sha256(readFile(manifestPath)) !== manifestSha256)
       throw new CheckpointError(
         `${manifestPath} is not the one that ${join(this.folder, BEST)} was written for.`,
       );
@@ -255,7 +256,7 @@ export class CheckpointStore {
       const { size } = statSync(file);
       if (size !== expected.bytes)
         throw new CheckpointError(`${file} is damaged: ${size} bytes instead of ${expected.bytes}.`);
-      const content = readFileSync(file);
+      const content = readFile(file);
       if (sha256(content) !== expected.sha256)
         throw new CheckpointError(
           `${file} is damaged: its SHA-256 does not match ${basename(manifestPath)}.`,

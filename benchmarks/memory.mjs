@@ -1,10 +1,10 @@
 // Memory over long trainings: `rollcast train` as it is, 5 000 updates on CartPole and 500 of the main job, side by side, each in a process
 // of its own that notes its resident memory and its tensors every second, and collects garbage twice: after the warm-up and at the end.
 //
-//   npm run bench:memory -- [--share 1]
+//   npm run bench:memory -- [--share 1] [--out docs]
 //
 // writes docs/memory.md and docs/memory.svg; the exit code is 1 when tensors or memory grow. --share 0.01 makes a hundredth of the updates
-// and writes nothing.
+// and writes nothing unless it is told where.
 import { Buffer } from 'node:buffer';
 import { fork } from 'node:child_process';
 import {
@@ -30,7 +30,7 @@ import { curveChart, renderSvg, rollcastVersion, tf } from '@rollcast/core';
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
-  options: { share: { type: 'string', default: '1' } },
+  options: { share: { type: 'string', default: '1' }, out: { type: 'string' } },
 });
 const share = Number(options.share);
 /** Shares of the run: what comes before is warm-up, and what is compared. */
@@ -156,14 +156,14 @@ async function report() {
   const grown = rows.filter(({ growth, fewest, most }) => most > fewest || growth > MOST_GROWTH);
   for (const { name } of grown) console.log(`grew: ${name}`);
   process.exitCode = grown.length > 0 ? 1 : 0;
-  if (share < 1) return;
-  const docs = fileURLToPath(new URL('../docs/', import.meta.url));
+  if (share < 1 && options.out === undefined) return;
+  const docs = options.out ?? fileURLToPath(new URL('../docs/', import.meta.url));
   const chart = curveChart({
     title: 'Resident memory over a training',
     xLabel: 'share of the run [%]',
     panels,
   });
-  writeFileSync(join(docs, 'memory.svg'), await renderSvg(chart));
+  writeFileSync(join(docs, 'memory.svg'), await renderSvg(chart.option, chart));
   writeFileSync(join(docs, 'memory.md'), await format(page(rows), { parser: 'markdown' }));
 }
 

@@ -65,6 +65,12 @@ export function checkEnvironment(
             ? checkSequences(tracked as () => SequenceEnvironment, limits, findings)
             : checkSteps(tracked as () => Environment, limits, findings);
     }
+  } catch (error) {
+    findings.add(
+      'create',
+      `what one instance did, another could not do: ${thrown(error)}`,
+      'Make instances that do not depend on how many there were before.',
+    );
   } finally {
     for (const environment of made) (environment as Partial<Environment> | undefined)?.close?.();
   }

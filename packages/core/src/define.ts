@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 
+import { checkedParts, type EnvironmentKind } from './environment-parts.js';
 import type { Environment, SequenceEnvironment } from './environment.js';
 import { resolveOptions } from './options.js';
 
@@ -49,26 +50,26 @@ export type EnvironmentDefinition = StepEnvironmentDefinition | SequenceEnvironm
 export function defineEnvironment<Schema extends z.ZodType = typeof noOptions>(
   declaration: EnvironmentDeclaration<Environment, Schema>,
 ): StepEnvironmentDefinition {
-  return { kind: 'step', ...definition(declaration) };
+  return { kind: 'step', ...definition('step', declaration) };
 }
 
 /** Declares a sequence environment: whole token sequences, rewarded when they are complete. */
 export function defineSequenceEnvironment<Schema extends z.ZodType = typeof noOptions>(
   declaration: EnvironmentDeclaration<SequenceEnvironment, Schema>,
 ): SequenceEnvironmentDefinition {
-  return { kind: 'sequence', ...definition(declaration) };
+  return { kind: 'sequence', ...definition('sequence', declaration) };
 }
 
-function definition<Made, Schema extends z.ZodType>({
-  description = '',
-  options,
-  create,
-}: EnvironmentDeclaration<Made, Schema>): Definition<Made> {
-  const schema = options ?? noOptions;
+function definition<Made extends object, Schema extends z.ZodType>(
+  kind: EnvironmentKind,
+  declaration: EnvironmentDeclaration<Made, Schema>,
+): Definition<Made> {
+  const schema = declaration.options ?? noOptions;
   return {
-    description,
+    description: declaration.description ?? '',
     options: schema,
-    create: (given) => create(resolveOptions(schema, given ?? {}, 'env') as z.output<Schema>),
+    create: (given) =>
+      checkedParts(kind, declaration.create(resolveOptions(schema, given ?? {}, 'env') as z.output<Schema>)),
   };
 }
 
@@ -129,15 +130,13 @@ export interface RewardDefinition extends Definition<RewardFunction> {
 export function defineReward<Schema extends z.ZodType = typeof noOptions>(
   declaration: RewardFunction | RewardDeclaration<Schema>,
 ): RewardDefinition {
-  const { options, create, description } =
-    typeof declaration === 'function'
-      ? { options: undefined, create: () => declaration, description: '' }
-      : declaration;
-  const schema = options ?? noOptions;
+  const declared: RewardDeclaration<Schema> =
+    typeof declaration === 'function' ? { create: () => declaration } : declaration;
+  const schema = declared.options ?? noOptions;
   return {
     kind: 'reward',
-    description: description ?? '',
+    description: declared.description ?? '',
     options: schema,
-    create: (given) => create(resolveOptions(schema, given ?? {}, 'reward') as z.output<Schema>),
+    create: (given) => declared.create(resolveOptions(schema, given ?? {}, 'reward') as z.output<Schema>),
   };
 }

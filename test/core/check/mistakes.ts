@@ -1,3 +1,4 @@
+/* eslint-disable @typescript-eslint/unbound-method -- methods are taken over from the sound classes, and called on what they belong to */
 /** Environments that are sound, and one mistake at a time in them. */
 import {
   RandomStream,
@@ -83,7 +84,7 @@ export const soundSteps = (): Environment => new Walk();
 /** The walk without saved states and fast path, with something wrong about it; what is undefined is taken out. */
 function walkWith(wrong: Readonly<Record<string, unknown>>): Environment {
   const plain = { state: undefined, restore: undefined, resetInto: undefined, stepInto: undefined };
-  return Object.assign(new Walk(), plain, wrong) as unknown as Environment;
+  return Object.assign(new Walk(), plain, wrong);
 }
 
 /** The walk whose steps are changed on the way out. */
@@ -455,14 +456,14 @@ interface SumBatch extends SequenceBatch {
   readonly weights: readonly number[];
 }
 
-export const soundSequences = (): SequenceEnvironment => new Sum() as SequenceEnvironment;
+export const soundSequences = (): SequenceEnvironment => new Sum();
 
 interface SequenceMistake extends Mistake {
   readonly make: () => SequenceEnvironment;
 }
 
 function sumWith(wrong: Readonly<Record<string, unknown>>): SequenceEnvironment {
-  return Object.assign(new Sum(), wrong) as unknown as SequenceEnvironment;
+  return Object.assign(new Sum(), wrong);
 }
 
 type SumReward = ReturnType<Sum['reward']>;

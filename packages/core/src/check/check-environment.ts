@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { missingParts, type EnvironmentKind } from '../environment-parts.js';
 import type { Environment, SequenceEnvironment } from '../environment.js';
 import { resolveOptions } from '../options.js';
 import { checkSequences } from './check-sequences.js';
@@ -23,7 +24,7 @@ export interface CheckOptions extends z.input<typeof checkOptions> {
 }
 
 export interface CheckReport {
-  readonly kind: 'step' | 'sequence';
+  readonly kind: EnvironmentKind;
   readonly name: string;
   /** Errors and warnings, the first of each rule; empty when all is well. */
   readonly findings: readonly Finding[];
@@ -101,17 +102,7 @@ function isSequence(environment: Environment | SequenceEnvironment): environment
   return 'sample' in environment || 'vocabularySize' in environment;
 }
 
-const PARTS = {
-  step: ['name', 'observationSpace', 'actionSpace', 'reset', 'step'],
-  sequence: ['name', 'vocabularySize', 'contextLength', 'horizon', 'sample', 'reward'],
-} as const;
-
-function checkContract(environment: object, kind: 'step' | 'sequence', findings: Findings): void {
-  const missing = PARTS[kind].filter((part) => (environment as Record<string, unknown>)[part] == null);
-  if (missing.length > 0)
-    findings.add(
-      'contract',
-      `a ${kind} environment has ${PARTS[kind].join(', ')}; missing: ${missing.join(', ')}.`,
-      `Add ${missing.join(', ')}.`,
-    );
+function checkContract(environment: object, kind: EnvironmentKind, findings: Findings): void {
+  const { missing, sentence } = missingParts(environment, kind);
+  if (missing.length > 0) findings.add('contract', sentence, `Add ${missing.join(', ')}.`);
 }

@@ -4,7 +4,7 @@ import { RandomStream } from '../random.js';
 import { repeatBatch } from '../rollout/repeat-batch.js';
 import { rowsOf, takeRows } from './batches.js';
 import { SHORTEST_MEASUREMENT, type CheckLimits } from './check-steps.js';
-import { Findings, shown, thrown } from './rules.js';
+import { type Findings, shown, thrown } from './rules.js';
 import { drawnContexts, scoredTokens } from './score-sequences.js';
 
 /** Sequences of a batch that is looked at. */

@@ -8,7 +8,7 @@ import {
   checkState,
 } from './compare-episodes.js';
 import { actionStream, playEpisode, sameNumbers, type Episode } from './play-episode.js';
-import { Findings, shown } from './rules.js';
+import { type Findings, shown } from './rules.js';
 
 /** How much is tried. */
 export interface CheckLimits {

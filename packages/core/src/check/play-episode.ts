@@ -2,7 +2,7 @@
 import type { Environment, StepResult } from '../environment.js';
 import { RandomStream } from '../random.js';
 import type { SpaceValue } from '../spaces.js';
-import { Findings, shown, thrown } from './rules.js';
+import { type Findings, shown, thrown } from './rules.js';
 
 /** What a step gave, as plain values. */
 export interface RecordedStep {

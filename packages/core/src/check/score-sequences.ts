@@ -1,7 +1,7 @@
 /** Contexts and rewards of a sequence environment, everything in them looked at. */
 import type { SequenceBatch, SequenceEnvironment, SequenceReward } from '../environment.js';
 import type { RandomStream } from '../random.js';
-import { Findings, shown, thrown } from './rules.js';
+import { type Findings, shown, thrown } from './rules.js';
 
 /** Contexts that can be used; undefined otherwise. */
 export function drawnContexts(

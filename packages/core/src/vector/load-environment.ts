@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 import type { StepEnvironmentDefinition } from '../define.js';
+import { checkedParts } from '../environment-parts.js';
 import type { Environment } from '../environment.js';
 import { ConfigError } from '../errors.js';
 
@@ -63,13 +64,5 @@ function isDefinition(exported: unknown): exported is StepEnvironmentDefinition 
 
 /** @throws {ConfigError} when a part of the contract is missing */
 export function checkInstance(environment: Environment): Environment {
-  const missing = (['name', 'observationSpace', 'actionSpace', 'reset', 'step'] as const).filter(
-    (part) => environment?.[part] === undefined,
-  );
-  if (missing.length > 0) {
-    throw new ConfigError(
-      `An environment has name, observationSpace, actionSpace, reset and step; missing: ${missing.join(', ')}.`,
-    );
-  }
-  return environment;
+  return checkedParts('step', environment);
 }

@@ -5,7 +5,7 @@ import { dirname, extname, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 import { ConfigError } from '@rollcast/core';
-import { build, type BuildFailure, type Loader, type Plugin } from 'esbuild';
+import { build as esbuild, type BuildFailure, type Loader, type Plugin } from 'esbuild';
 
 /** Packages of which there must be one copy: the one that is running. */
 const OWN = ['@rollcast/core', '@rollcast/envs', '@rollcast/algos', '@rollcast/cli'];
@@ -40,7 +40,7 @@ export async function bundle(name: string, path: string | undefined, target: str
       ? { stdin: { contents: `export { default } from ${JSON.stringify(name)};`, resolveDir: process.cwd() } }
       : { entryPoints: [path] };
   try {
-    const { outputFiles } = await build({
+    const { outputFiles } = await esbuild({
       ...entry,
       bundle: true,
       write: false,
@@ -50,7 +50,11 @@ export async function bundle(name: string, path: string | undefined, target: str
       target: 'node20',
       sourcemap: 'inline',
       logLevel: 'silent',
-      define: { 'import.meta.url': '__url', 'import.meta.filename': '__file', 'import.meta.dirname': '__folder' },
+      define: {
+        'import.meta.url': '__url',
+        'import.meta.filename': '__file',
+        'import.meta.dirname': '__folder',
+      },
       plugins: [packages(path === undefined ? name : undefined, roots, files), ownFiles(files)],
     });
     return { code: outputFiles[0].text, files, roots };
@@ -70,11 +74,11 @@ function packages(named: string | undefined, roots: string[], files: Map<string,
   const asked = {}; // marks what this plugin itself asks
   return {
     name: 'packages',
-    setup({ onResolve, resolve }) {
-      onResolve({ filter: /^[^./]/ }, async ({ path, importer, resolveDir, kind, pluginData }) => {
+    setup(build) {
+      build.onResolve({ filter: /^[^./]/ }, async ({ path, importer, resolveDir, kind, pluginData }) => {
         if (pluginData === asked || kind === 'entry-point' || isBuiltin(path)) return undefined;
         if (OWN.includes(path)) return { path: import.meta.resolve(path), external: true };
-        const found = await resolve(path, { importer, resolveDir, kind, pluginData: asked });
+        const found = await build.resolve(path, { importer, resolveDir, kind, pluginData: asked });
         if (found.errors.length > 0)
           return BROUGHT.includes(path) ? { path: import.meta.resolve(path), external: true } : found;
         if (path === named) {
@@ -93,8 +97,8 @@ function packages(named: string | undefined, roots: string[], files: Map<string,
 function ownFiles(files: Map<string, string>): Plugin {
   return {
     name: 'own-files',
-    setup({ onLoad }) {
-      onLoad({ filter: /\.[cm]?[jt]s$/ }, async ({ path }) => {
+    setup(build) {
+      build.onLoad({ filter: /\.[cm]?[jt]s$/ }, async ({ path }) => {
         const text = await readFile(path, 'utf8');
         files.set(path, text);
         const place = { __url: pathToFileURL(path).href, __file: path, __folder: dirname(path) };

@@ -71,8 +71,7 @@ export async function pluginEnvironment(name: string): Promise<PluginEnvironment
       `${name} must export what defineEnvironment or defineSequenceEnvironment returns, by export default; got ${exportKind(exported)}. rollcast new env NAME writes a file that does.`,
     );
   const { kind, description, options } = definition;
-  const create = (given?: unknown): never =>
-    running(name, () => (definition as EnvironmentDefinition).create(given)) as never;
+  const create = (given?: unknown): never => running(name, () => definition.create(given)) as never;
   return {
     ...{ description: description || name, options, codeHash, create },
     ...(kind === 'step'
@@ -103,10 +102,31 @@ export async function pluginReward(name: string): Promise<RewardDefinition> {
       `${name} must export a reward by export default: a function (predicted, target, context) => …, or what defineReward returns; got ${exportKind(exported)}. rollcast new reward NAME writes a file that does.`,
     );
   const { description, options } = definition;
-  const create = (given?: unknown): RewardFunction =>
-    named(running(name, () => (definition as RewardDefinition).create(given)));
+  const create = (given?: unknown): RewardFunction => named(running(name, () => definition.create(given)));
   return { kind: 'reward', description, options, create };
 }
+
+/**
+ * The environment that a file declares, for tests of it: `environment.create(options)` makes an instance.
+ *
+ * @param file - path or file URL
+ * @throws {ConfigError} when it cannot be loaded or declares no environment
+ */
+export function loadEnvironment(file: string | URL): Promise<PluginEnvironmentEntry> {
+  return pluginEnvironment(pathOf(file));
+}
+
+/**
+ * The reward that a file declares, for tests of it: `reward.create(options)` makes the function.
+ *
+ * @param file - path or file URL
+ * @throws {ConfigError} when it cannot be loaded or declares no reward
+ */
+export function loadReward(file: string | URL): Promise<RewardDefinition> {
+  return pluginReward(pathOf(file));
+}
+
+const pathOf = (file: string | URL): string => (typeof file === 'string' ? file : fileURLToPath(file));
 
 /** What a file or package declares, whichever it is; for `rollcast check`. */
 export async function pluginKind(name: string): Promise<'environment' | 'reward'> {
@@ -133,7 +153,10 @@ export function userFrames(error: unknown, most = 5): string[] {
   return [];
 }
 
-function isDefinition(exported: unknown, kinds: readonly string[]): exported is EnvironmentDefinition | RewardDefinition {
+function isDefinition(
+  exported: unknown,
+  kinds: readonly string[],
+): exported is EnvironmentDefinition | RewardDefinition {
   const { kind, create, options } = (exported ?? {}) as Partial<RewardDefinition>;
   const isSchema = typeof options?.safeParse === 'function';
   return kind !== undefined && kinds.includes(kind) && typeof create === 'function' && isSchema;
@@ -157,7 +180,7 @@ function running<T>(name: string, call: () => T): T {
 
 function load(name: string, flag: string): Promise<Plugin> {
   const isFile = isPluginFile(name);
-  const path = name.startsWith('file:') ? fileURLToPath(name) : resolve(name);
+  const path = resolve(name);
   if (isFile && !existsSync(path)) throw new ConfigError(`${flag} ${name}: there is no such file.`);
   if (isFile && !statSync(path).isFile()) throw new ConfigError(`${flag} ${name} is no file.`);
   const key = isFile ? path : name;

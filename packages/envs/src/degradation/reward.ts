@@ -1,13 +1,7 @@
 /**
  * What a forecast is worth: named quantities, the scale that makes windows comparable, and the reward built from them.
  */
-import {
-  EnvironmentError,
-  resolveOptions,
-  ShapeError,
-  type RewardFunction,
-  type RewardNumbers,
-} from '@rollcast/core';
+import { EnvironmentError, resolveOptions, ShapeError, type RewardFunction } from '@rollcast/core';
 import { z } from 'zod';
 
 import { type DegradationWindow } from './dataset.js';
@@ -229,7 +223,7 @@ function userReward(
       throw new EnvironmentError(
         `${name} returned a component "${component}", which is logged already; choose another name.`,
       );
-    return [component, numbersOf(numbers as RewardNumbers, steps, `${name}, component "${component}",`)];
+    return [component, numbersOf(numbers, steps, `${name}, component "${component}",`)];
   });
   return {
     result:

@@ -3,7 +3,7 @@ import type { SequenceBatch, SequenceEnvironment, SequenceReward } from '../envi
 import { RandomStream } from '../random.js';
 import { repeatBatch } from '../rollout/repeat-batch.js';
 import { rowsOf, takeRows } from './batches.js';
-import { SHORTEST_MEASUREMENT, type CheckLimits } from './check-steps.js';
+import { MEASURED_MILLISECONDS, type CheckLimits } from './check-steps.js';
 import { type Findings, shown, thrown } from './rules.js';
 import { drawnContexts, scoredTokens } from './score-sequences.js';
 
@@ -11,6 +11,8 @@ import { drawnContexts, scoredTokens } from './score-sequences.js';
 const BATCH = 16;
 /** Batches that are scored. */
 const BATCHES = 4;
+/** Batches, at most, over which speed is measured. */
+const MEASURED_BATCHES = 200;
 /** Rewards of a sequence above this are huge, below its inverse tiny. */
 const HUGE = 1e3;
 /** What rounding may change where sums are made in another order. */
@@ -43,9 +45,6 @@ export function checkSequences(
     if (!result) return NaN;
     scored.push({ batch, tokens, result });
   }
-  const generated = scored.reduce((sum, { tokens }) => sum + tokens.length, 0);
-  const milliseconds = Math.max(now() - started, 1e-3);
-  const perSecond = (1000 * generated) / milliseconds;
   const [first] = scored;
   checkSampling(make, seed, first, findings);
   if (!findings.broken) checkRepetition(environment, first, findings);
@@ -53,13 +52,26 @@ export function checkSequences(
   if (!findings.broken) checkRepeat(environment, first, findings);
   if (!findings.broken) checkView(environment, first, findings);
   checkScale(scored, findings);
-  if (milliseconds > SHORTEST_MEASUREMENT && perSecond < leastPerSecond)
+  if (findings.broken) return NaN;
+  const perSecond = tokensPerSecond(environment, seed, now);
+  if (perSecond < leastPerSecond)
     findings.add(
       'speed',
       `it samples and scores ${Math.round(perSecond)} tokens a second.`,
       'Compute once what does not change, and use typed arrays.',
     );
   return perSecond;
+}
+
+function tokensPerSecond(environment: SequenceEnvironment, seed: number, now: () => number): number {
+  const tokens = randomTokens(environment, BATCH, seed);
+  const started = now();
+  let scored = 0;
+  for (let i = 0; i < MEASURED_BATCHES && (i === 0 || now() - started < MEASURED_MILLISECONDS); i++) {
+    environment.reward(environment.sample(BATCH, stream(seed + i)), tokens);
+    scored += tokens.length;
+  }
+  return (1000 * scored) / Math.max(now() - started, 1e-3);
 }
 
 const stream = (seed: number): RandomStream => new RandomStream(seed, 'check/contexts');

@@ -24,8 +24,9 @@ export interface CheckLimits {
   readonly now: () => number;
 }
 
-/** A speed measured over fewer milliseconds says little. */
-export const SHORTEST_MEASUREMENT = 100;
+/** A speed is measured over so many milliseconds, or steps. */
+export const MEASURED_MILLISECONDS = 200;
+const MEASURED_STEPS = 20_000;
 /** Above this, rewards and observations are huge; rewards below the inverse are tiny. */
 const HUGE = 1e3;
 /** Shorter episodes may well have one length by their nature. */
@@ -36,7 +37,7 @@ export function checkSteps(make: () => Environment, limits: CheckLimits, finding
   const environment = make();
   checkParts(environment, make, findings);
   if (findings.broken) return NaN;
-  const { episodes, perSecond, milliseconds } = playSeveral(environment, limits, findings);
+  const episodes = playSeveral(environment, limits, findings);
   if (findings.broken) return NaN;
   const [first] = episodes;
   checkRepetition(make, first, findings);
@@ -46,7 +47,9 @@ export function checkSteps(make: () => Environment, limits: CheckLimits, finding
   if (!findings.broken) checkInPlace(make, first, findings);
   checkEnds(environment, episodes, limits, findings);
   checkScale(episodes, findings);
-  if (milliseconds > SHORTEST_MEASUREMENT && perSecond < limits.leastPerSecond)
+  if (findings.broken) return NaN;
+  const perSecond = stepsPerSecond(make(), limits);
+  if (perSecond < limits.leastPerSecond)
     findings.add(
       'speed',
       `it makes ${Math.round(perSecond)} steps a second; 100 000 steps take ${Math.round(1e5 / perSecond / 60)} minutes.`,
@@ -117,11 +120,7 @@ function checkPair(
 }
 
 /** Episodes of several seeds on one instance, until the time is over. */
-function playSeveral(
-  environment: Environment,
-  limits: CheckLimits,
-  findings: Findings,
-): { episodes: Episode[]; perSecond: number; milliseconds: number } {
+function playSeveral(environment: Environment, limits: CheckLimits, findings: Findings): Episode[] {
   const { seed, now, seconds } = limits;
   const started = now();
   const late = (): boolean => now() - started > 1000 * seconds;
@@ -133,9 +132,24 @@ function playSeveral(
     if (!episode) break;
     episodes.push(episode);
   }
-  const total = episodes.reduce((sum, episode) => sum + episode.steps.length, 0);
-  const milliseconds = Math.max(now() - started, 1e-3);
-  return { episodes, perSecond: (1000 * total) / milliseconds, milliseconds };
+  return episodes;
+}
+
+/** Without looking at what comes back. */
+function stepsPerSecond(environment: Environment, { seed, now }: CheckLimits): number {
+  const limit = environment.maxEpisodeSteps ?? Infinity;
+  const random = actionStream(seed);
+  const started = now();
+  let steps = 0;
+  for (let episode = 0; steps < MEASURED_STEPS && now() - started < MEASURED_MILLISECONDS; episode++) {
+    environment.reset(seed + episode);
+    for (let t = 0, ended = false; !ended && t < limit; t++) {
+      const { terminated, truncated } = environment.step(environment.actionSpace.sample(random));
+      steps++;
+      ended = terminated || truncated || steps >= MEASURED_STEPS || now() - started >= MEASURED_MILLISECONDS;
+    }
+  }
+  return (1000 * steps) / Math.max(now() - started, 1e-3);
 }
 
 function checkEnds(

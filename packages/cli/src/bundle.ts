@@ -93,7 +93,7 @@ function packages(named: string | undefined, roots: string[], files: Map<string,
   };
 }
 
-/** Keeps the contents, and lets each file know where it lies; nothing moves to another line. */
+/** Keeps the contents, and lets each file that asks know where it lies; nothing moves to another line. */
 function ownFiles(files: Map<string, string>): Plugin {
   return {
     name: 'own-files',
@@ -101,6 +101,7 @@ function ownFiles(files: Map<string, string>): Plugin {
       build.onLoad({ filter: /\.[cm]?[jt]s$/ }, async ({ path }) => {
         const text = await readFile(path, 'utf8');
         files.set(path, text);
+        if (!text.includes('import.meta')) return { contents: text, loader: LOADERS[extname(path)] ?? 'js' };
         const place = { __url: pathToFileURL(path).href, __file: path, __folder: dirname(path) };
         const constants = Object.entries(place).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
         return {

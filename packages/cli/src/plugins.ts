@@ -215,7 +215,7 @@ let folderOfModules: string | undefined;
 
 function temporaryFolder(): string {
   if (folderOfModules === undefined) {
-    const made = mkdtempSync(join(tmpdir(), 'rollcast-'));
+    const made = mkdtempSync(join(tmpdir(), 'rollcast-modules-'));
     process.once('exit', () => rmSync(made, { recursive: true, force: true }));
     folderOfModules = made;
   }

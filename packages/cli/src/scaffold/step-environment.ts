@@ -29,21 +29,21 @@ class ${className} implements Environment<number[], number> {
   private temperature = 0;
   private random!: RandomStream;
 
-  constructor(private readonly options: z.output<typeof options>) {}
+  constructor(private readonly settings: z.output<typeof options>) {}
 
   /** Starts an episode. Everything that an episode changes is set here; all randomness comes from the seed. */
   reset(seed: number): number[] {
     this.random = new RandomStream(seed, this.name);
-    this.temperature = this.options.target + 10 * this.random.uniform() - 5;
+    this.temperature = this.settings.target + 10 * this.random.uniform() - 5;
     return this.observation();
   }
 
   step(action: number): StepResult<number[]> {
-    const loss = 1 + this.options.draught * this.random.normal();
+    const loss = 1 + this.settings.draught * this.random.normal();
     this.temperature += action - loss;
     return {
       observation: this.observation(),
-      reward: -Math.abs(this.temperature - this.options.target) / 10,
+      reward: -Math.abs(this.temperature - this.settings.target) / 10,
       terminated: false,
       truncated: false,
       info: { temperature: this.temperature },
@@ -51,7 +51,7 @@ class ${className} implements Environment<number[], number> {
   }
 
   private observation(): number[] {
-    const distance = (this.temperature - this.options.target) / 10;
+    const distance = (this.temperature - this.settings.target) / 10;
     return [Math.max(-2, Math.min(2, distance))];
   }
 }

@@ -13,7 +13,7 @@ import {
   type RunDirectory,
 } from '@rollcast/core';
 
-import { environmentOfKind } from './environments.js';
+import { entryOfRun } from './environments.js';
 import { loadPolicy, subjectOf } from './model-files.js';
 import type { Table } from './report/table.js';
 import { sequenceRunConfig } from './sequence-training.js';
@@ -29,6 +29,8 @@ const INSTANCES = 32;
 const LEAST_FOR_INTERVAL = 3;
 
 export interface EpisodeEvaluationOptions {
+  /** The file or package of the user's own, named now, that the run was on. */
+  env?: string;
   episodes: number;
   seed: number;
   modes: readonly PlayMode[];
@@ -80,7 +82,7 @@ export async function evaluateEpisodes(
   const methods =
     subjectOf(run) === 'step'
       ? await playSteps(run, checkpoint, options)
-      : playTokens(run, checkpoint, options);
+      : await playTokens(run, checkpoint, options);
   const { environment, algorithm } = run.config as { environment: string; algorithm: string };
   const { episodes, seed } = options;
   return { environment, algorithm, updates: checkpoint.update, episodes, seed, methods };
@@ -89,10 +91,10 @@ export async function evaluateEpisodes(
 async function playSteps(
   run: RunDirectory,
   checkpoint: Checkpoint,
-  { modes, episodes, seed, onProgress }: EpisodeEvaluationOptions,
+  { env, modes, episodes, seed, onProgress }: EpisodeEvaluationOptions,
 ): Promise<PlayedMethod[]> {
   const config = resolveOptions(stepRunConfig, run.config, '');
-  const entry = environmentOfKind(config.environment, 'step');
+  const entry = await entryOfRun(env ?? config.environment, 'step');
   const raw = await vectorise(() => entry.create(config.environmentOptions), {
     count: Math.min(episodes, INSTANCES),
   });
@@ -131,13 +133,14 @@ async function playSteps(
   }
 }
 
-function playTokens(
+async function playTokens(
   run: RunDirectory,
   checkpoint: Checkpoint,
-  { modes, episodes, seed, onProgress }: EpisodeEvaluationOptions,
-): PlayedMethod[] {
+  { env, modes, episodes, seed, onProgress }: EpisodeEvaluationOptions,
+): Promise<PlayedMethod[]> {
   const config = resolveOptions(sequenceRunConfig, run.config, '');
-  const environment = environmentOfKind(config.environment, 'sequence').create(config.environmentOptions);
+  const entry = await entryOfRun(env ?? config.environment, 'sequence');
+  const environment = entry.create(config.environmentOptions);
   const policy = new DegradationTransformer(config.modelOptions);
   try {
     loadPolicy(checkpoint, policy);

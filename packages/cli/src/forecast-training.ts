@@ -6,6 +6,7 @@ import {
   resolveOptions,
   type Callback,
   type Checkpoint,
+  type RewardDefinition,
   type RunDirectory,
 } from '@rollcast/core';
 import { RLHFLearner } from '@rollcast/algos';
@@ -37,6 +38,8 @@ export const forecastRunConfig = z.strictObject({
   batchSize: z.int().min(1).max(65_536),
   plotEvery: z.int().min(1),
   data: dataRecipe,
+  /** Of a reward that is a file of the user's own; `environmentOptions.reward` is its path then. */
+  rewardFileOptions: z.record(z.string(), z.unknown()).optional(),
 });
 export type ForecastRunConfig = z.output<typeof forecastRunConfig>;
 
@@ -53,11 +56,13 @@ export interface ForecastRunFlags extends TrainingFlags, KlFlags, DataFlags {
 /**
  * Flags → everything filled in. What they name is opened once here, so that bad input leaves no run folder behind.
  *
+ * @param rewardFile - what the file declares that `--reward` names
  * @throws {ConfigError} listing every option that is wrong
  */
 export function resolveForecastRun(
   flags: ForecastRunFlags,
   entry: ForecastEnvironmentEntry,
+  rewardFile?: RewardDefinition,
 ): ForecastRunConfig {
   const { env, algo = 'reinforce' } = flags;
   const algorithmEntry = algorithmFor(algo, env, entry.kind);
@@ -66,7 +71,7 @@ export function resolveForecastRun(
       '--init RUN is needed: the run folder of the pre-trained model. Make one with rollcast pretrain --out runs/pre.',
     );
   }
-  const settings = parseSettings(flags.set, [algo, 'env']);
+  const settings = parseSettings(flags.set, [algo, 'env', ...(rewardFile ? ['reward'] : [])]);
   const { run, checkpoint } = openRun(flags.init, 'best');
   const recipe = parseRecipe(run.config['data']);
   const files = fileSource(flags);
@@ -99,6 +104,12 @@ export function resolveForecastRun(
     seed: flags.seed,
     plotEvery: flags.plotEvery ?? 50,
     checkpointEvery: flags.checkpointEvery,
+    ...(rewardFile && {
+      rewardFileOptions: resolveOptions(rewardFile.options, settings['reward'] ?? {}, 'reward') as Record<
+        string,
+        unknown
+      >,
+    }),
     data: files
       ? {
           ...recipe,
@@ -108,23 +119,35 @@ export function resolveForecastRun(
   };
   const loaded = readModel(checkpoint);
   const { train } = loadWindows(config.data);
-  entry.create({ dataset: train, tokeniser: loaded.tokeniser }, environmentOptions);
+  entry.create({ dataset: train, tokeniser: loaded.tokeniser }, withReward(config, rewardFile));
   const { updates, batchSize, seed } = config;
   algorithmEntry.create(loaded.model, algorithmOptions, { updates, batchSize, seed }).dispose();
   loaded.model.dispose();
   return config;
 }
 
+/** The options of the environment, with the function in place of its path. */
+function withReward(
+  { environmentOptions, rewardFileOptions }: ForecastRunConfig,
+  rewardFile?: RewardDefinition,
+): ForecastRunConfig['environmentOptions'] {
+  return rewardFile
+    ? { ...environmentOptions, reward: rewardFile.create(rewardFileOptions) }
+    : environmentOptions;
+}
+
 /**
  * Fine-tunes into a run folder that exists.
  *
  * @param backend - the sentence that says who computes
+ * @param rewardFile - what the file declares that `--reward` names
  */
 export async function runForecastTraining(
   run: RunDirectory,
   config: ForecastRunConfig,
   backend: string,
   resume: boolean,
+  rewardFile?: RewardDefinition,
 ): Promise<void> {
   await openTraining(run, backend, resume, async (context) => {
     const { logger } = context;
@@ -139,7 +162,7 @@ export async function runForecastTraining(
       const { train, notes } = loadWindows(config.data);
       for (const note of notes) logger.info(note);
       const entry = environmentOfKind(config.environment, 'forecast');
-      const environment = entry.create({ dataset: train, tokeniser }, environmentOptions);
+      const environment = entry.create({ dataset: train, tokeniser }, withReward(config, rewardFile));
       const { horizon } = environment;
       logger.info(
         `${algorithm} from ${checkpoint.path}: ${updates} updates of ${batchSize} trajectories of ${horizon} steps, ${train.length} windows of ${train.units.length} units; maximising ${String(environmentOptions.reward)}`,

@@ -1,1 +1,2 @@
 export { main } from './main.js';
+export { loadEnvironment, loadReward } from './plugins.js';

@@ -1,15 +1,24 @@
-import { NumericalError, RollcastError, StorageError, rollcastVersion } from '@rollcast/core';
+import {
+  EnvironmentError,
+  NumericalError,
+  RollcastError,
+  StorageError,
+  rollcastVersion,
+} from '@rollcast/core';
 import { Command, CommanderError } from 'commander';
 
 import { addBench } from './commands/bench.js';
+import { addCheck } from './commands/check.js';
 import { addDoctor } from './commands/doctor.js';
 import { addEvaluate } from './commands/evaluate.js';
 import { addForecast } from './commands/forecast.js';
 import { addList } from './commands/list.js';
+import { addNew } from './commands/new.js';
 import { addPretrain } from './commands/pretrain.js';
 import { addQuickstart } from './commands/quickstart.js';
 import { addReplay } from './commands/replay.js';
 import { addTrain } from './commands/train.js';
+import { userFrames } from './plugins.js';
 
 /** The request cannot be carried out as it was made: a wrong flag, wrong data, a folder that is taken. */
 const EXIT_USAGE = 2;
@@ -29,10 +38,13 @@ export function buildProgram(): Command {
   addForecast(program);
   addReplay(program);
   addBench(program);
+  addNew(program);
+  addCheck(program);
   addList(program);
   addDoctor(program);
   addQuickstart(program);
-  for (const command of [program, ...program.commands]) command.exitOverride();
+  const all = (command: Command): Command[] => [command, ...command.commands.flatMap(all)];
+  for (const command of all(program)) command.exitOverride();
   return program;
 }
 
@@ -52,7 +64,9 @@ export async function main(args: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
     if (error instanceof RollcastError) {
       console.error(`error: ${error.message}`);
-      return error instanceof NumericalError || error instanceof StorageError ? EXIT_FAILURE : EXIT_USAGE;
+      for (const frame of userFrames(error)) console.error(`    ${frame}`);
+      const broke = [NumericalError, StorageError, EnvironmentError].some((kind) => error instanceof kind);
+      return broke ? EXIT_FAILURE : EXIT_USAGE;
     }
     console.error(`This should not have happened; please report it with the command that you ran.`);
     console.error(error instanceof Error ? (error.stack ?? error.message) : error);

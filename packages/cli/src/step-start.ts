@@ -12,22 +12,27 @@ import {
   type NormaliseObservations,
   type ResolvedMlpPolicyOptions,
 } from '@rollcast/core';
+import type { StepEnvironmentEntry } from '@rollcast/envs';
 import { z } from 'zod';
 
 import { environmentOfKind } from './environments.js';
 import type { SettingGroups } from './flags.js';
 import { loadPolicy, openStart, readCollector } from './model-files.js';
+import { isPlugin } from './plugins.js';
 import { stepRunConfig, type StepRunConfig } from './step-parts.js';
 
 /**
  * The policy of a run that another starts from: its options, and whether it has seen normalised observations.
  *
- * @param environment - that the new run trains on
+ * A file of the user's own that the other run was on is loaded only if this run is on it too; if it is not, spaces are
+ * not compared, and parameters of another shape are refused when they are loaded.
+ *
+ * @param now - that the new run trains on, by name, its entry and an instance
  * @throws {ConfigError} when the run is of another kind, its spaces are others, or the settings ask for another policy
  */
 export function policyOfRun(
   init: string,
-  environment: Environment,
+  now: { name: string; entry: StepEnvironmentEntry; environment: Environment },
   settings: SettingGroups,
 ): { policyOptions: ResolvedMlpPolicyOptions; normaliseObservations: boolean } {
   const { run } = openStart(init, 'step');
@@ -36,14 +41,24 @@ export function policyOfRun(
   const asked = resolveOptions(mlpPolicyOptions, { ...policyOptions, ...settings['policy'] }, 'policy');
   refuseOther(init, 'policy', policyOptions, asked);
   refuseOther(init, 'collect', { normaliseObservations }, settings['collect']);
-  const before = environmentOfKind(config.environment, 'step').create(config.environmentOptions);
+  const { environment } = now;
+  const before = entryBefore(config.environment, now)?.create(config.environmentOptions);
   try {
-    refuseOtherSpaces(init, before, environment);
+    if (before) refuseOtherSpaces(init, before, environment);
   } finally {
-    before.close?.();
+    before?.close?.();
     environment.close?.();
   }
   return { policyOptions, normaliseObservations };
+}
+
+/** The environment of the other run, unless it is code that the user has not named now. */
+function entryBefore(
+  name: string,
+  now: { name: string; entry: StepEnvironmentEntry },
+): StepEnvironmentEntry | undefined {
+  if (name === now.name) return now.entry;
+  return isPlugin(name) ? undefined : environmentOfKind(name, 'step');
 }
 
 /** Settings of a group may repeat what the run has, and say nothing else. */

@@ -61,7 +61,9 @@ export async function resolveStepRun(
     unknown
   >;
   const start =
-    init === undefined ? undefined : policyOfRun(init, entry.create(environmentOptions), settings);
+    init === undefined
+      ? undefined
+      : policyOfRun(init, { name: env, entry, environment: entry.create(environmentOptions) }, settings);
   const config: StepRunConfig = {
     ...(init !== undefined && { init }),
     environment: env,

@@ -1,6 +1,7 @@
 /** What every `rollcast train` does, whatever its environment: checkpoints, metrics, progress, interruption, the result. */
 import {
   CheckpointStore,
+  ConfigError,
   MetricsCallback,
   type Callback,
   type Checkpoint,
@@ -12,11 +13,14 @@ import {
   type StepCollector,
   type TrainResult,
 } from '@rollcast/core';
+import type { Command } from 'commander';
 import { z } from 'zod';
 
 import { withLogger } from './commands/shared.js';
 import { readDump, writeDump, type Dump } from './dump.js';
 import { listenForInterrupt } from './interrupt.js';
+import { givenFlags } from './flags.js';
+import { isPlugin } from './plugins.js';
 import { progress } from './progress.js';
 import { writeResult } from './training-result.js';
 
@@ -68,7 +72,14 @@ export async function openTraining(
   await withLogger(run, async (logger) => {
     logger.info(backend);
     const checkpoint = resume ? goOn(run, logger) : undefined;
-    await work({ run, logger, backend, checkpoint, dump: resume ? readDump(run.path) : undefined });
+    try {
+      await work({ run, logger, backend, checkpoint, dump: resume ? readDump(run.path) : undefined });
+    } catch (error) {
+      const last = new CheckpointStore(run.checkpointFolder).list().at(-1);
+      if (last !== undefined)
+        logger.warn(`ended by an error; the checkpoint of update ${last} is intact: ${resumeCommand(run)}`);
+      throw error;
+    }
   });
 }
 
@@ -85,6 +96,52 @@ export function goOn(run: RunDirectory, logger: Logger): Checkpoint | undefined 
   run.rewindMetrics(update); // before anything reads what is to be forgotten
   store.discardAfter(update);
   return checkpoint;
+}
+
+/** The command that goes on with a run. Files of the user's own are named in it, since nothing is loaded otherwise. */
+export function resumeCommand({ path, config }: RunDirectory): string {
+  return [
+    'rollcast train',
+    `--out ${path}`,
+    '--resume',
+    ...pluginsOfRun(config).map(([flag, name]) => `${flag} ${name}`),
+  ].join(' ');
+}
+
+/** The command that judges a run, likewise; a reward plays no part in it. */
+export function evaluateCommand({ path, config }: RunDirectory): string {
+  const env = pluginsOfRun(config).filter(([flag]) => flag === '--env');
+  return ['rollcast evaluate', `--run ${path}`, ...env.map(([flag, name]) => `${flag} ${name}`)].join(' ');
+}
+
+/** The files and packages of the user's own that a run was started with, and the flags that name them. */
+export function pluginsOfRun(
+  config: Readonly<Record<string, unknown>>,
+): (readonly [flag: '--env' | '--reward', name: string])[] {
+  const { environment, environmentOptions } = config as {
+    environment?: unknown;
+    environmentOptions?: { reward?: unknown };
+  };
+  const reward = environmentOptions?.reward;
+  return [
+    ...(typeof environment === 'string' && isPlugin(environment) ? [['--env', environment] as const] : []),
+    ...('rewardFileOptions' in config && typeof reward === 'string' ? [['--reward', reward] as const] : []),
+  ];
+}
+
+/**
+ * Refuses to go on with code of the user's own that the command line does not name.
+ *
+ * @param way - the command that does
+ * @throws {ConfigError} when a flag is missing
+ */
+export function refuseUnnamed(command: Command, plugins: ReturnType<typeof pluginsOfRun>, way: string): void {
+  const given = givenFlags(command).map(([, long]) => long);
+  const unnamed = plugins.find(([flag]) => !given.includes(flag));
+  if (!unnamed) return;
+  throw new ConfigError(
+    `This run was started with ${unnamed.join(' ')}, code that is no part of Rollcast, and a run folder never causes code to be loaded. If you trust it, name it again: ${way}`,
+  );
 }
 
 /** What a trainer is to be made with. */
@@ -171,8 +228,8 @@ export async function trainInRun(
     );
     logger.info(
       result.reason === 'stopped'
-        ? `stopped after ${result.updates} of ${updates} updates; continue with: rollcast train --out ${run.path} --resume`
-        : `done: checkpoint, metrics and plots in ${run.path}; judge it with: rollcast evaluate --run ${run.path}`,
+        ? `stopped after ${result.updates} of ${updates} updates; continue with: ${resumeCommand(run)}`
+        : `done: checkpoint, metrics and plots in ${run.path}; judge it with: ${evaluateCommand(run)}`,
     );
     return result;
   } finally {

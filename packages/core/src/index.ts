@@ -1,4 +1,21 @@
 export type { Algorithm, AlgorithmState, UpdateStats } from './algorithm.js';
+export { checkEnvironment, checkOptions } from './check/check-environment.js';
+export type { CheckOptions, CheckReport } from './check/check-environment.js';
+export { checkRules } from './check/rules.js';
+export type { CheckRule, Finding } from './check/rules.js';
+export { defineEnvironment, defineReward, defineSequenceEnvironment } from './define.js';
+export type {
+  EnvironmentDeclaration,
+  EnvironmentDefinition,
+  RewardDeclaration,
+  RewardDefinition,
+  RewardFunction,
+  RewardInfo,
+  RewardNumbers,
+  RewardParts,
+  SequenceEnvironmentDefinition,
+  StepEnvironmentDefinition,
+} from './define.js';
 export type {
   Environment,
   Info,

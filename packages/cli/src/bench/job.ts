@@ -15,6 +15,8 @@ export interface BenchAlgorithm {
 export interface BenchEnvironment {
   readonly name: string;
   readonly kind: BenchKind;
+  /** Of a file or package of the user's own: changes when its code does. */
+  readonly codeHash?: string;
 }
 
 /** What the user asked for, checked. */
@@ -42,6 +44,8 @@ export interface BenchJob {
   readonly steps: number;
   readonly settings: readonly string[];
   readonly trainFlags: readonly string[];
+  /** A run of other code is another run. */
+  readonly codeHash?: string;
   /** Why it is not run: the algorithm does not act on the environment. */
   readonly skipped?: string;
 }
@@ -61,6 +65,7 @@ export function planJobs(plan: BenchPlan): BenchJob[] {
         steps,
         settings: plan.settings.filter((setting) => concerns(setting, algorithm, environment, plan)),
         trainFlags: [...plan.trainFlags, ...(environment.kind === 'step' ? plan.stepFlags : [])],
+        ...(environment.codeHash !== undefined && { codeHash: environment.codeHash }),
         ...(!algorithm.kinds.includes(environment.kind) && {
           skipped: `${algorithm.name} acts on ${algorithm.kinds.join(' and ')} environments, and ${environment.name} is a ${environment.kind} environment`,
         }),

@@ -8,10 +8,12 @@ import {
   resolveOptions,
   suggestion,
 } from '@rollcast/core';
+import type { EnvironmentEntry } from '@rollcast/envs';
 
 import type { BackendFlags } from '../commands/shared.js';
 import { KIND_NAMES, knownEnvironments } from '../environments.js';
 import { parseSettings } from '../flags.js';
+import { isPlugin, pluginEnvironment } from '../plugins.js';
 import { stepPreset, type PresetName } from '../step-presets.js';
 import { collectOptions } from '../step-training.js';
 import {
@@ -38,7 +40,7 @@ export interface PlanFlags extends BackendFlags {
  *
  * @throws {ConfigError} or {RegistryError} for what cannot be run
  */
-export function planBench(flags: PlanFlags): BenchPlan {
+export async function planBench(flags: PlanFlags): Promise<BenchPlan> {
   if (!flags.algos || !flags.envs) {
     throw new ConfigError(
       'bench needs --algos and --envs, for example: rollcast bench --algos reinforce,ppo --envs cart-pole-v1 (or --speed to measure the speed of parts).',
@@ -49,12 +51,14 @@ export function planBench(flags: PlanFlags): BenchPlan {
   refuseTwice('--envs', envs);
   const registry = builtInAlgorithms();
   const algorithms = algos.map((name) => ({ name, kinds: registry.get(name).kinds }));
-  const environments = envs.map(benchEnvironment);
+  const found: FoundEnvironment[] = [];
+  for (const name of envs) found.push(await benchEnvironment(name));
+  const environments = found.map(({ environment }) => environment);
   refuseUseless(algorithms, environments);
   for (const { name, kind } of environments.filter((environment) => environment.kind === 'step'))
     for (const algorithm of algorithms)
       if (algorithm.kinds.includes(kind)) stepPreset(flags.preset, name, algorithm.name);
-  checkSettings(flags, algorithms, environments);
+  checkSettings(flags, algorithms, found);
   if (!Number.isSafeInteger(seed + seeds - 1))
     throw new ConfigError(`--seed ${seed} is too large for ${seeds} seeds.`);
   const trainFlags = [
@@ -76,10 +80,20 @@ export function benchEnvironments(): BenchEnvironment[] {
     .flatMap(([name, { kind }]) => (isBenchKind(kind) ? [{ name, kind }] : []));
 }
 
-function benchEnvironment(name: string): BenchEnvironment {
+/** An environment with the schema of its options. */
+interface FoundEnvironment {
+  readonly environment: BenchEnvironment;
+  readonly options: EnvironmentEntry['options'];
+}
+
+async function benchEnvironment(name: string): Promise<FoundEnvironment> {
+  if (isPlugin(name)) {
+    const { kind, codeHash, options } = await pluginEnvironment(name);
+    return { environment: { name, kind, codeHash }, options };
+  }
   const all = benchEnvironments();
   const found = all.find((environment) => environment.name === name);
-  if (found) return found;
+  if (found) return { environment: found, options: knownEnvironments().get(name).options };
   const known = all.map((environment) => environment.name);
   const needsData = knownEnvironments()
     .list()
@@ -119,9 +133,9 @@ function refuseUseless(
 function checkSettings(
   { set }: PlanFlags,
   algorithms: readonly BenchAlgorithm[],
-  environments: readonly BenchEnvironment[],
+  environments: readonly FoundEnvironment[],
 ): void {
-  const kinds = new Set(environments.map(({ kind }) => kind));
+  const kinds = new Set(environments.map(({ environment: { kind } }) => kind));
   const groups = parseSettings(set, [
     ...algorithms.map(({ name }) => name),
     'env',
@@ -129,8 +143,7 @@ function checkSettings(
   ]);
   const given = (group: string): object => groups[group] ?? {};
   for (const { name } of algorithms) resolveOptions(builtInAlgorithms().get(name).options, given(name), name);
-  for (const { name } of environments)
-    resolveOptions(knownEnvironments().get(name).options, given('env'), 'env');
+  for (const { options } of environments) resolveOptions(options, given('env'), 'env');
   resolveOptions(mlpPolicyOptions, given('policy'), 'policy');
   resolveOptions(collectOptions, given('collect'), 'collect');
   // the vocabulary is the environment's

@@ -53,7 +53,11 @@ export function addBench(program: Command): void {
     .command('bench')
     .description('Compare algorithms over environments and seeds, or measure speed with --speed.')
     .option('--algos <names>', 'algorithms, separated by commas', list)
-    .option('--envs <names>', 'step and sequence environments, separated by commas', list)
+    .option(
+      '--envs <names>',
+      'step and sequence environments, separated by commas; files (./my-env.ts) and packages (rollcast-env-…) too',
+      list,
+    )
     .option(
       '--seeds <count>',
       'runs of each combination; 10 or more for intervals to trust',
@@ -105,7 +109,7 @@ export function addBench(program: Command): void {
  * @param runner - how jobs are run, for tests
  */
 export async function runBench(flags: BenchFlags, runner: Partial<RunnerOptions> = {}): Promise<void> {
-  const plan = planBench(flags);
+  const plan = await planBench(flags);
   const { out, jobs: parallel } = flags;
   if (existsSync(out) && !statSync(out).isDirectory())
     throw new ConfigError(`--out names a folder; ${out} is a file.`);

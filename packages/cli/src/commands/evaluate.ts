@@ -36,6 +36,7 @@ import { progress } from '../progress.js';
 import { drawCharts, evaluationCharts, evaluationTables, verdict } from '../report/evaluation-report.js';
 import { renderReport, type ReportChart } from '../report/html.js';
 import { renderTextTable } from '../report/table.js';
+import { evaluateCommand, pluginsOfRun, refuseUnnamed } from '../training.js';
 import {
   addBackendFlags,
   addCheckpointFlag,
@@ -57,6 +58,7 @@ interface EvaluateRequest extends DataFlags {
 
 interface EvaluateFlags extends EvaluateRequest, BackendFlags {
   episodes: number;
+  env?: string;
   greedy?: boolean;
   sampled?: boolean;
   json?: string;
@@ -64,7 +66,7 @@ interface EvaluateFlags extends EvaluateRequest, BackendFlags {
 
 /** Flags that mean something for forecasts alone, and those for runs on step and sequence environments alone. */
 const FORECAST_FLAGS: readonly string[] = [...DATA_FLAGS, 'windowsPerUnit', 'samples', 'threshold'];
-const EPISODE_FLAGS: readonly string[] = ['episodes', 'greedy', 'sampled'];
+const EPISODE_FLAGS: readonly string[] = ['env', 'episodes', 'greedy', 'sampled'];
 
 export function addEvaluate(program: Command): void {
   const command = program
@@ -84,6 +86,7 @@ export function addEvaluate(program: Command): void {
       ).conflicts('sampled'),
     )
     .option('--sampled', 'step and sequence environments: only actions drawn as in training')
+    .option('--env <file>', 'runs on an environment of your own: its file or package')
     .option('--seed <number>', 'seed of what is drawn: paths, starts, actions', integer(0), 0)
     .option(
       '--threshold <value>',
@@ -98,6 +101,12 @@ export function addEvaluate(program: Command): void {
 async function runEvaluate(flags: EvaluateFlags, command: Command): Promise<void> {
   const { run, checkpoint } = openRun(flags.run, flags.checkpoint);
   refuseFlags(command, run);
+  const named = pluginsOfRun(run.config).filter(([flag]) => flag === '--env');
+  if (flags.env !== undefined && named.length === 0)
+    throw new ConfigError(
+      `--env is for runs on an environment of your own; ${run.path} is on a built-in one.`,
+    );
+  refuseUnnamed(command, named, evaluateCommand(run));
   if (flags.json) prepareFile('--json', flags.json);
   const backend = await startBackend(flags);
   if (isOfEpisodes(run)) await runEpisodes(flags, run, checkpoint, backend);
@@ -133,6 +142,7 @@ async function runEpisodes(
     logger.info(backend);
     try {
       return await evaluateEpisodes(run, checkpoint, {
+        env: flags.env,
         episodes,
         seed,
         modes,
@@ -152,7 +162,8 @@ async function runEpisodes(
     'return',
     'What the training saw: the mean return of its last 100 episodes.',
   );
-  const command = `npx rollcast evaluate --run ${flags.run} --episodes ${episodes} --seed ${seed}`;
+  const env = flags.env === undefined ? '' : ` --env ${flags.env}`;
+  const command = `npx rollcast evaluate --run ${flags.run}${env} --episodes ${episodes} --seed ${seed}`;
   const commands = [modes.length > 1 ? command : `${command} --${modes[0]}`];
   const title = `Evaluation of ${run.path}`;
   writeFileAtomically(

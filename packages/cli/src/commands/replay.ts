@@ -17,7 +17,10 @@ export function addReplay(program: Command): void {
     .command('replay')
     .description('Repeat the update of a dump, and say whether it fails again (exit code 1) or not (0).')
     .argument('<dump>', 'folder that a broken invariant left, for example runs/x/dumps/update-000012');
-  addBackendFlags(command).action(replay);
+  addBackendFlags(command)
+    .option('--env <file>', 'the environment, where it is a file or package of your own')
+    .option('--reward <file>', 'the reward, where it is a file of your own')
+    .action(replay);
 }
 
 /** The update is made in a copy: the dump stays as it is. */

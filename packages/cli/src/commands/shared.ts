@@ -74,18 +74,21 @@ export function runMode({ force, resume }: RunFlags): RunMode {
  * What a resumed run is given anew.
  *
  * @param changeable - options that may be, each a number
+ * @param again - flags that name code of the user's own
  * @throws {ConfigError} naming the first flag that a resumed run does not take
  */
 export function changedByFlags(
   flags: object,
   command: Command,
   changeable: readonly string[],
+  again: readonly string[] = [],
 ): Record<string, number> {
   const given = givenFlags(command);
   const always = ['out', 'resume', 'backend', 'device', 'threads'];
-  const wrong = given.find(([name]) => !always.includes(name) && !changeable.includes(name));
+  const allowedNames = [...always, ...changeable, ...again];
+  const wrong = given.find(([name]) => !allowedNames.includes(name));
   if (wrong) {
-    const allowed = [...changeable, ...always.slice(2)].map((name) => `--${name}`);
+    const allowed = [...again, ...changeable, ...always.slice(2)].map((name) => `--${name}`);
     throw new ConfigError(
       `${wrong[1]} cannot be changed by --resume: a resumed run keeps its configuration. Only ${allowed.slice(0, -1).join(', ')} and ${allowed.at(-1)} may be given.`,
     );

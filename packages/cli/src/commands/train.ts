@@ -1,13 +1,12 @@
 import { ConfigError, RunDirectory, resolveOptions } from '@rollcast/core';
-import type { EnvironmentEntry } from '@rollcast/envs';
 import { Option, type Command } from 'commander';
 
 import { DATA_FLAGS, addDataFlags } from '../data-source.js';
 import {
   KIND_NAMES,
   algorithmFor,
-  environmentOfKind,
-  knownEnvironments,
+  entryOfRun,
+  environmentNamed,
   type EnvironmentKind,
 } from '../environments.js';
 import { collect, givenFlags, integer, number } from '../flags.js';
@@ -25,9 +24,11 @@ import {
   sequenceRunConfig,
   type SequenceRunFlags,
 } from '../sequence-training.js';
+import { isPluginFile, pluginReward } from '../plugins.js';
 import { stepRunConfig } from '../step-parts.js';
 import { presetNames } from '../step-presets.js';
 import { resolveStepRun, runStepTraining, type StepRunFlags } from '../step-training.js';
+import { pluginsOfRun, refuseUnnamed, resumeCommand } from '../training.js';
 import {
   addBackendFlags,
   addRunFlags,
@@ -66,7 +67,11 @@ export function addTrain(program: Command): void {
     .description(
       'Fine-tune a pre-trained model on whole generated trajectories, or train a policy on a sequence or step environment.',
     )
-    .option('--env <name>', 'environment; rollcast list shows all', 'degradation')
+    .option(
+      '--env <name>',
+      'environment: a name (rollcast list shows all), a file (./my-env.ts) or a package (rollcast-env-…)',
+      'degradation',
+    )
     .option(
       '--init <run>',
       'run to start from, also the frozen reference; forecasts use its data and split unless --data is given',
@@ -81,7 +86,7 @@ export function addTrain(program: Command): void {
     .option('--seed <number>', 'seed of weights, contexts, episodes, samples and minibatches', integer(0), 0)
     .option(
       '--reward <expression>',
-      'what is maximised, of mse, mae, nonMonotonicity, finalError, predicted, target, context, step (default: "-mse")',
+      'what is maximised: an expression of mse, mae, nonMonotonicity, finalError, predicted, target, context, step, or a file (./my-reward.ts) (default: "-mse")',
     )
     .addOption(
       new Option(
@@ -135,7 +140,7 @@ export function addTrain(program: Command): void {
 
 /** Flags → a run folder, and the training in it. What cannot be is refused before anything is made. */
 async function start(flags: TrainFlags, command: Command): Promise<void> {
-  const entry: EnvironmentEntry = knownEnvironments().get(flags.env);
+  const entry = await environmentNamed(flags.env);
   refuseFlags(command, flags.env, entry.kind);
   refuseSameRun(flags);
   if (flags.algo !== undefined) algorithmFor(flags.algo, flags.env, entry.kind);
@@ -144,8 +149,10 @@ async function start(flags: TrainFlags, command: Command): Promise<void> {
     RunDirectory.create(flags.out, { kind: 'train', config, mode: runMode(flags) });
   switch (entry.kind) {
     case 'forecast': {
-      const config = resolveForecastRun(flags, entry);
-      return runForecastTraining(create(config), config, backend, false);
+      const { reward = '' } = flags;
+      const rewardFile = isPluginFile(reward) ? await pluginReward(reward) : undefined;
+      const config = resolveForecastRun(flags, entry, rewardFile);
+      return runForecastTraining(create(config), config, backend, false, rewardFile);
     }
     case 'sequence': {
       const config = resolveSequenceRun(flags, entry);
@@ -158,7 +165,10 @@ async function start(flags: TrainFlags, command: Command): Promise<void> {
   }
 }
 
-/** Goes on with what the folder says; only what `RESUMABLE` names may be changed. */
+/**
+ * Goes on with what the folder says; only what `RESUMABLE` names may be changed. Code of the user's own is not loaded because
+ * the folder says so: the flag that named it must be there again.
+ */
 export async function resume(flags: TrainFlags, command: Command): Promise<void> {
   const backend = await startBackend(flags);
   const found = RunDirectory.open(flags.out);
@@ -166,20 +176,25 @@ export async function resume(flags: TrainFlags, command: Command): Promise<void>
   const open = (): RunDirectory =>
     RunDirectory.create(flags.out, { kind: 'train', config: found.config, mode: 'resume' });
   if (kind === 'pretrain') return void open(); // refused by name
-  const changed = changedByFlags(flags, command, RESUMABLE[kind]);
+  const plugins = pluginsOfRun(found.config);
+  const again = plugins.map(([flag]) => flag.slice(2));
+  const changed = changedByFlags(flags, command, RESUMABLE[kind], again);
+  refuseUnnamed(command, plugins, resumeCommand(found));
   const { environment } = found.config as { environment: string };
+  const name = again.includes('env') ? flags.env : environment;
   switch (kind) {
     case 'forecast': {
       const config = { ...resolveOptions(forecastRunConfig, found.config, ''), ...changed };
-      return runForecastTraining(open(), config, backend, true);
+      const rewardFile = again.includes('reward') ? await pluginReward(flags.reward!) : undefined;
+      return runForecastTraining(open(), config, backend, true, rewardFile);
     }
     case 'sequence': {
       const config = { ...resolveOptions(sequenceRunConfig, found.config, ''), ...changed };
-      return runSequenceTraining(open(), config, environmentOfKind(environment, kind), backend, true);
+      return runSequenceTraining(open(), config, await entryOfRun(name, kind), backend, true);
     }
     case 'step': {
       const config = { ...resolveOptions(stepRunConfig, found.config, ''), ...changed };
-      return runStepTraining(open(), config, environmentOfKind(environment, kind), backend, true);
+      return runStepTraining(open(), config, await entryOfRun(name, kind), backend, true);
     }
   }
 }

@@ -2,6 +2,7 @@ import type { SequenceBatch, SequenceEnvironment } from '../environment.js';
 import { ConfigError } from '../errors.js';
 import type { SequencePolicy } from '../policy.js';
 import { RandomStream } from '../random.js';
+import { calling } from './calling.js';
 import type { Collected, RolloutCollector } from './collector.js';
 import { EpisodeStatistics, type EpisodeStatisticsState } from './episode-statistics.js';
 import { repeatBatch, repeatRows } from './repeat-batch.js';
@@ -93,7 +94,9 @@ export class SequenceCollector implements RolloutCollector {
     const { samplesPerContext = 1 } = this.options;
     const { horizon, contextLength } = environment;
     const contexts = batchSize / samplesPerContext;
-    const sampled = environment.sample(contexts, new RandomStream(seed, `rollout/contexts/${update}`));
+    const sampled = calling(environment, `sample of update ${update + 1}`, () =>
+      environment.sample(contexts, new RandomStream(seed, `rollout/contexts/${update}`)),
+    );
     checkContexts(environment, sampled, contexts, policy.vocabularySize);
     const batch = repeatBatch(environment, sampled, samplesPerContext);
     const generation = policy.generate({
@@ -103,7 +106,7 @@ export class SequenceCollector implements RolloutCollector {
       random: new RandomStream(seed, `rollout/actions/${update}`),
       withDistribution: this.reference !== undefined,
     });
-    const { reward, components } = checkedReward(environment, batch, generation.tokens);
+    const { reward, components } = checkedReward(environment, batch, generation.tokens, update);
     const terminated = new Uint8Array(batchSize * horizon);
     for (let b = 0; b < batchSize; b++) terminated[(b + 1) * horizon - 1] = 1;
     const rollout: Rollout = {
@@ -120,7 +123,9 @@ export class SequenceCollector implements RolloutCollector {
       mask: new Float32Array(batchSize * horizon).fill(1),
       inputs: { contextTokens: batch.contextTokens, contextLength },
       ...(samplesPerContext > 1 && { samplesPerContext }),
-      ...(this.options.greedyBaseline && { greedyRewards: this.greedyRewards(sampled, samplesPerContext) }),
+      ...(this.options.greedyBaseline && {
+        greedyRewards: this.greedyRewards(sampled, samplesPerContext, update),
+      }),
       ...(this.reference && { reference: this.reference.score(batch, generation, horizon) }),
     };
     this.statistics.add(batchSize * horizon, sumsOfRows(rollout.rewards, batchSize));
@@ -142,12 +147,12 @@ export class SequenceCollector implements RolloutCollector {
   }
 
   /** [B, L] rewards of the most likely continuation of each context, on every row of that context. */
-  private greedyRewards(sampled: SequenceBatch, samplesPerContext: number): Float32Array {
+  private greedyRewards(sampled: SequenceBatch, samplesPerContext: number, update: number): Float32Array {
     const { environment, policy } = this.options;
     const { horizon } = environment;
     const { size, contextTokens } = sampled;
     const { tokens } = policy.generate({ contextTokens, batchSize: size, horizon });
-    const { reward } = checkedReward(environment, sampled, tokens);
+    const { reward } = checkedReward(environment, sampled, tokens, update);
     return repeatRows(rewardPerStep(reward, size, horizon), size, samplesPerContext);
   }
 }

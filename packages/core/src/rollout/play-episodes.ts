@@ -95,7 +95,7 @@ export function playSequences(options: PlaySequencesOptions): PlayedSequences {
       horizon: environment.horizon,
       ...(!greedy && { random: new RandomStream(seed, `evaluation/actions/${part}`) }),
     });
-    const { reward, components } = checkedReward(environment, batch, tokens);
+    const { reward, components } = checkedReward(environment, batch, tokens, part);
     returns.push(...sumsOfRows(reward, size));
     for (const [name, values] of Object.entries(components))
       sums[name] = (sums[name] ?? 0) + (size * values.reduce((a, b) => a + b, 0)) / values.length;

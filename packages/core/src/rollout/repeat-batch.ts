@@ -1,5 +1,6 @@
 import type { SequenceBatch, SequenceEnvironment } from '../environment.js';
 import { EnvironmentError } from '../errors.js';
+import { calling } from './calling.js';
 
 /**
  * A batch with each of its rows k times, one after the other.
@@ -25,7 +26,7 @@ export function repeatBatch(
     }
     return { size, contextTokens };
   }
-  const repeated = environment.repeat(batch, times);
+  const repeated = calling(environment, 'repeat', () => environment.repeat!(batch, times));
   const same = repeated.contextTokens.length === contextTokens.length;
   if (
     repeated.size !== size ||

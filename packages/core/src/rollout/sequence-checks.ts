@@ -1,15 +1,26 @@
 /** What a sequence environment says, checked before anything is learnt from it. */
 import type { SequenceBatch, SequenceEnvironment, SequenceReward } from '../environment.js';
 import { EnvironmentError } from '../errors.js';
+import { calling } from './calling.js';
 
-/** What the environment says about generated tokens, checked. */
+/**
+ * What the environment says about generated tokens, checked.
+ *
+ * @param update - which update this is for, from 0; named in messages
+ */
 export function checkedReward(
   environment: SequenceEnvironment,
   batch: SequenceBatch,
   generated: Int32Array,
+  update: number,
 ): SequenceReward {
   const { name, horizon } = environment;
-  const { reward, components } = environment.reward(batch, generated);
+  const { reward, components } = calling(environment, `reward of update ${update + 1}`, () => {
+    const result = environment.reward(batch, generated) as Partial<SequenceReward> | undefined;
+    if (!result?.reward || !result.components)
+      throw new EnvironmentError(`reward must return { reward, components }; got ${typeof result}.`);
+    return result as SequenceReward;
+  });
   checkNumbers(`The reward of the environment "${name}"`, reward, batch.size, horizon);
   for (const [component, numbers] of Object.entries(components))
     checkNumbers(`The component "${component}" of the environment "${name}"`, numbers, batch.size, horizon);

@@ -98,14 +98,15 @@ export class EnvironmentBatch {
 
   states(): InstanceState[] {
     const { observations } = this.buffers;
-    return this.instances.map(({ environment, episode, length, return: total, actions }, i) => {
+    return this.instances.map((instance, i) => {
+      const { episode, length, return: total, actions } = instance;
       const row = (this.first + i) * this.observationSize;
       return {
         episode,
         length,
         return: total,
         observation: Array.from(observations.subarray(row, row + this.observationSize)),
-        environment: actions ? { actions: [...actions] } : { state: environment.state!() },
+        environment: actions ? { actions: [...actions] } : { state: this.stateOf(instance, this.first + i) },
       };
     });
   }
@@ -118,7 +119,7 @@ export class EnvironmentBatch {
       const index = this.first + i;
       if ('actions' in saved.environment)
         this.replay(instance, index, saved.episode, saved.environment.actions);
-      else instance.environment.restore!(saved.environment.state);
+      else this.restoreTo(instance, index, saved.environment.state);
       instance.episode = saved.episode;
       instance.length = saved.length;
       instance.return = saved.return;
@@ -128,6 +129,22 @@ export class EnvironmentBatch {
 
   close(): void {
     for (const { environment } of this.instances) environment.close?.();
+  }
+
+  private stateOf(instance: Instance, index: number): unknown {
+    try {
+      return instance.environment.state!();
+    } catch (error) {
+      throw this.failure(instance, index, error, 'state');
+    }
+  }
+
+  private restoreTo(instance: Instance, index: number, state: unknown): void {
+    try {
+      instance.environment.restore!(state);
+    } catch (error) {
+      throw this.failure(instance, index, error, 'restore');
+    }
   }
 
   private start(instance: Instance, index: number, episode: number): void {
@@ -193,13 +210,14 @@ export class EnvironmentBatch {
     );
   }
 
-  private failure(instance: Instance, index: number, error: unknown): EnvironmentError {
+  private failure(instance: Instance, index: number, error: unknown, method?: string): EnvironmentError {
     const message = error instanceof Error ? error.message : String(error);
-    return new EnvironmentError(`${this.place(instance, index)}: ${message}`, { cause: error });
+    const place = this.place(instance, index, method);
+    return new EnvironmentError(`${place}: ${message}`, { cause: error });
   }
 
-  private place({ environment, length, episode }: Instance, index: number): string {
-    const when = length === 0 ? 'reset' : `step ${length}`;
+  private place({ environment, length, episode }: Instance, index: number, method?: string): string {
+    const when = method ?? (length === 0 ? 'reset' : `step ${length}`);
     return `Environment "${environment.name}", instance ${index}, ${when} of episode ${episode}`;
   }
 }

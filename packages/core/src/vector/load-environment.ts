@@ -1,6 +1,8 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
+import type { StepEnvironmentDefinition } from '../define.js';
+import { checkedParts } from '../environment-parts.js';
 import type { Environment } from '../environment.js';
 import { ConfigError } from '../errors.js';
 
@@ -8,10 +10,12 @@ import { ConfigError } from '../errors.js';
 export interface EnvironmentModule {
   /** Path (relative to the working directory), file URL, or the name of a package. */
   readonly module: string;
-  /** Name of the class, or of a function that makes an instance. @defaultValue 'default' */
+  /** Name of the class, of a function that makes an instance, or of what `defineEnvironment` returned. @defaultValue 'default' */
   readonly exportName?: string;
   /** Handed to the class or function; plain data. */
   readonly options?: unknown;
+  /** Whether stacks are to show lines of what the module was compiled from. @defaultValue false */
+  readonly sourceMaps?: boolean;
 }
 
 type Factory = () => Environment;
@@ -25,8 +29,10 @@ export async function loadEnvironment({
   module,
   exportName = 'default',
   options,
+  sourceMaps,
 }: EnvironmentModule): Promise<Factory> {
   const isPath = module.startsWith('.') || /^(\/|[A-Za-z]:[\\/])/.test(module);
+  if (sourceMaps) process.setSourceMapsEnabled(true); // for this thread
   let exports: Record<string, unknown>;
   try {
     exports = (await import(isPath ? pathToFileURL(resolve(module)).href : module)) as typeof exports;
@@ -34,6 +40,7 @@ export async function loadEnvironment({
     throw new ConfigError(`The environment module "${module}" cannot be loaded: ${(error as Error).message}`);
   }
   const exported = exports[exportName];
+  if (isDefinition(exported)) return () => checkInstance(exported.create(options));
   if (typeof exported !== 'function') {
     const known = Object.keys(exports).join(', ') || 'nothing';
     throw new ConfigError(
@@ -49,15 +56,13 @@ export async function loadEnvironment({
     );
 }
 
+/** Whether something is what `defineEnvironment` returns. */
+function isDefinition(exported: unknown): exported is StepEnvironmentDefinition {
+  const { kind, create } = (exported ?? {}) as Partial<StepEnvironmentDefinition>;
+  return kind === 'step' && typeof create === 'function';
+}
+
 /** @throws {ConfigError} when a part of the contract is missing */
 export function checkInstance(environment: Environment): Environment {
-  const missing = (['name', 'observationSpace', 'actionSpace', 'reset', 'step'] as const).filter(
-    (part) => environment?.[part] === undefined,
-  );
-  if (missing.length > 0) {
-    throw new ConfigError(
-      `An environment has name, observationSpace, actionSpace, reset and step; missing: ${missing.join(', ')}.`,
-    );
-  }
-  return environment;
+  return checkedParts('step', environment);
 }

@@ -107,8 +107,35 @@ export class DegradationEnvironment<Scaling = unknown> implements SequenceEnviro
       scores.forEach((score, b) => values.set(score.quantities[name], b * horizon));
       components[name] = values;
     }
+    Object.assign(components, this.componentsOf(scores));
     for (const [name, values] of Object.entries({ reward, ...components })) checkFinite(name, values, batch);
     return { reward, components };
+  }
+
+  /** What the user's own reward has named, [B] or [B, L] each. */
+  private componentsOf(scores: readonly ReturnType<Reward['score']>[]): Record<string, Float32Array> {
+    const { horizon } = this;
+    const kinds = (of: ReturnType<Reward['score']>['components']): string =>
+      Object.entries(of)
+        .map(([name, value]) => `${name} (${typeof value === 'number' ? 'one' : horizon})`)
+        .join(', ');
+    const expected = kinds(scores[0].components);
+    return Object.fromEntries(
+      Object.entries(scores[0].components).map(([name, first]) => {
+        const width = typeof first === 'number' ? 1 : horizon;
+        const values = new Float32Array(scores.length * width);
+        scores.forEach(({ components }, b) => {
+          const got = kinds(components);
+          if (got !== expected)
+            throw new EnvironmentError(
+              `${this.scorer.text} must name the same components for every window, each one number or ${horizon}; got ${expected} and ${got || 'none'}.`,
+            );
+          const value = components[name];
+          values.set(typeof value === 'number' ? [value] : value, b * width);
+        });
+        return [name, values];
+      }),
+    );
   }
 
   /** Row `index` in the data's own units: a falling column falls again. */

@@ -1,7 +1,7 @@
 /**
  * What a forecast is worth: named quantities, the scale that makes windows comparable, and the reward built from them.
  */
-import { EnvironmentError, resolveOptions, ShapeError } from '@rollcast/core';
+import { EnvironmentError, resolveOptions, ShapeError, type RewardFunction } from '@rollcast/core';
 import { z } from 'zod';
 
 import { type DegradationWindow } from './dataset.js';
@@ -14,30 +14,7 @@ import {
   type RewardExpression,
 } from './reward-expression.js';
 
-/** What a user's reward may want to know beside the three series. */
-export interface RewardInfo {
-  /** raw = sign × scale × value given. */
-  readonly sign: 1 | -1;
-  /** s, what the series were divided by; 1 with `rewardScale: 'raw'`. */
-  readonly scale: number;
-  readonly unit: string;
-}
-
-/**
- * A reward of the user's own; greater is better. The series are oriented so that wear rises (a falling column is negated)
- * and divided by the scale of the window, or by 1 with `rewardScale: 'raw'`.
- *
- * @param predicted - [L]
- * @param target - [L]
- * @param context - [W]
- * @returns one number a sequence, or L numbers, one a step; the same kind for every window
- */
-export type RewardFunction = (
-  predicted: Float64Array,
-  target: Float64Array,
-  context: Float64Array,
-  info: RewardInfo,
-) => number | number[];
+export type { RewardFunction, RewardInfo } from '@rollcast/core';
 
 /** Schema of the options of rewards: ranges, defaults, and what each one is. */
 export const rewardOptions = z.strictObject({
@@ -77,13 +54,17 @@ export interface Reward {
   readonly reported: readonly QuantityName[];
   /**
    * @param predicted - [L], oriented
-   * @returns the reward, one number or L, and the quantities
-   * @throws {EnvironmentError} when the reward is not finite, naming the expression and the window
+   * @returns the reward, one number or L, the quantities, and those of the user's own function, each one number or L
+   * @throws {EnvironmentError} when the reward is not finite or the user's function fails, naming it and the window
    */
   score(
     window: DegradationWindow,
     predicted: Float64Array,
-  ): { reward: number | Float64Array; quantities: ForecastQuantities };
+  ): {
+    reward: number | Float64Array;
+    quantities: ForecastQuantities;
+    components: Readonly<Record<string, number | Float64Array>>;
+  };
 }
 
 /** The scale of a window is at least this share of the range of context and future together. */
@@ -199,34 +180,70 @@ export function createReward(options: RewardOptions, sign: 1 | -1): Reward {
       const values = forecastQuantities(predicted, future, context[context.length - 1], scale);
       const divide = (series: Float64Array) => series.map((value) => value / scale);
       const series = { predicted: divide(predicted), target: divide(future), context: divide(context) };
-      const result =
-        typeof reward === 'string'
-          ? expressionReward(expression!, values, series, credit)
-          : userReward(
-              reward(series.predicted, series.target, series.context, { sign, scale, unit }),
-              future.length,
-              credit,
-              text,
-            );
+      if (typeof reward === 'string') {
+        const result = expressionReward(expression!, values, series, credit);
+        checkFinite(result, text, window);
+        return { reward: result, quantities: values, components: {} };
+      }
+      const call = (): unknown =>
+        reward(series.predicted, series.target, series.context, { sign, scale, unit });
+      const { result, components } = userReward(called(call, text, window), future.length, credit, text);
       checkFinite(result, text, window);
-      return { reward: result, quantities: values };
+      return { reward: result, quantities: values, components };
     },
   };
 }
+
+/** What the user's function returns; what it throws names it and the window. */
+function called(call: () => unknown, name: string, { unit, start }: DegradationWindow): unknown {
+  try {
+    return call();
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new EnvironmentError(
+      `the reward "${name}" failed for the window of unit "${unit}" that starts at point ${start + 1}: ${message}`,
+      { cause: error },
+    );
+  }
+}
+
+/** Names that a user's components cannot have: those of the quantities, and the keys of metrics beside them. */
+const TAKEN: readonly string[] = [...Object.keys(quantities), 'mean', 'greedyMean'];
 
 function userReward(
   value: unknown,
   steps: number,
   credit: 'step' | 'sequence',
   name: string,
-): number | Float64Array {
+): { result: number | Float64Array; components: Record<string, number | Float64Array> } {
+  const hasParts = typeof value === 'object' && value !== null && 'reward' in value;
+  const parts = hasParts ? (value as { reward: unknown; components?: Record<string, unknown> }) : undefined;
+  const reward = numbersOf(parts ? parts.reward : value, steps, name);
+  const components = Object.entries(parts?.components ?? {}).map(([component, numbers]) => {
+    if (TAKEN.includes(component))
+      throw new EnvironmentError(
+        `${name} returned a component "${component}", which is logged already; choose another name.`,
+      );
+    return [component, numbersOf(numbers, steps, `${name}, component "${component}",`)];
+  });
+  return {
+    result:
+      credit === 'sequence' && typeof reward !== 'number'
+        ? reward.reduce((sum, item) => sum + item, 0)
+        : reward,
+    components: Object.fromEntries(components) as Record<string, number | Float64Array>,
+  };
+}
+
+/** One number a sequence or one a step. */
+function numbersOf(value: unknown, steps: number, name: string): number | Float64Array {
   if (typeof value === 'number') return value;
   if (!Array.isArray(value) && !ArrayBuffer.isView(value))
     throw new EnvironmentError(`${name} must return a number or an array of ${steps}; got ${typeof value}.`);
   const list = Float64Array.from(value as ArrayLike<number>);
   if (list.length !== steps)
     throw new ShapeError(`${name} must return one number a step (${steps}); got ${list.length}.`);
-  return credit === 'sequence' ? list.reduce((sum, item) => sum + item, 0) : list;
+  return list;
 }
 
 function checkFinite(reward: number | Float64Array, text: string, window: DegradationWindow): void {

@@ -15,6 +15,7 @@ export class Project {
 
   constructor() {
     mkdirSync(join(this.folder, 'node_modules'));
+    mkdirSync(join(this.folder, 'tmp'));
     for (const name of ['@rollcast', 'zod'])
       symlinkSync(join(modules, name), join(this.folder, 'node_modules', name));
   }
@@ -34,8 +35,11 @@ export class Project {
 
   node(...args: string[]): Promise<CommandResult> {
     return new Promise((resolve) => {
-      const child = execFile(process.execPath, args, { cwd: this.folder }, (_, out, err) =>
-        resolve({ code: child.exitCode ?? -1, out, err }),
+      const child = execFile(
+        process.execPath,
+        args,
+        { cwd: this.folder, env: { ...process.env, TMPDIR: this.path('tmp') } },
+        (_, out, err) => resolve({ code: child.exitCode ?? -1, out, err }),
       );
     });
   }

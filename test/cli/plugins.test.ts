@@ -1,6 +1,5 @@
 /** Files and packages of a user's own, as a user meets them: in a folder of their own, through the command line. */
 import { existsSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 
 import { beforeAll, describe, expect, test } from '@jest/globals';
 
@@ -376,7 +375,12 @@ describe('what a run folder says loads nothing', () => {
   });
 });
 
-test('no compiled module is left behind', () => {
-  const left = readdirSync(tmpdir()).filter((name) => /^rollcast-modules-/.test(name));
-  expect(left).toEqual([]);
+describe('a command that has ended', () => {
+  test.each([
+    ['well', ['check', './line.ts'], 0],
+    ['badly', ['train', '--env', './bad.ts', ...short, '--out', 'runs/none'], 2],
+  ])('%s leaves no compiled module behind', async (_, args, code) => {
+    expect(await project.rollcast(...args)).toMatchObject({ code });
+    expect(readdirSync(project.path('tmp'))).toEqual([]);
+  });
 });

@@ -73,7 +73,9 @@ async function train(
     callbacks: [
       {
         onUpdateEnd: ({ update, metrics: all }) => {
-          metrics.push(Object.fromEntries(Object.entries(all).filter(([key]) => !key.startsWith('time/'))));
+          // statistics of episodes belong to the collector, which the trainer makes anew here
+          const own = Object.entries(all).filter(([key]) => !/^(time|episode)\//.test(key));
+          metrics.push(Object.fromEntries(own));
           return update === until ? 'stop' : undefined;
         },
       },

@@ -3,7 +3,7 @@ import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import {
   DegradationTransformer,
   EnvironmentError,
-  InvariantError,
+  type InvariantError,
   Trainer,
   tf,
   type Algorithm,

@@ -1,14 +1,13 @@
 /** Continuous control with the settings of rl-baselines3-zoo, state-dependent exploration included, within its budgets. */
 import { beforeAll, expect, test } from '@jest/globals';
 
-import { Trainer } from '@rollcast/core';
+import { Trainer, playEpisodes } from '@rollcast/core';
 import type { StepEnvironmentEntry } from '@rollcast/envs';
 
 import { knownEnvironments } from '../../packages/cli/src/environments.js';
 import { makeParts } from '../../packages/cli/src/step-parts.js';
 import { resolveStepRun } from '../../packages/cli/src/step-training.js';
 import { useBackend } from '../support/backends.js';
-import { greedyReturns } from '../support/greedy-returns.js';
 
 beforeAll(() => useBackend('onnx'));
 
@@ -20,7 +19,7 @@ async function train(env: string, seed: number, steps: number, enough: (returns:
   const flags = { env, seed, steps, preset, algo: 'ppo', workers: 0, checkpointEvery: 1, set: [] };
   const entry = knownEnvironments().get(env) as StepEnvironmentEntry;
   const parts = await makeParts(await resolveStepRun(flags, entry), entry);
-  const { environment, policy, algorithm, collector, updates } = parts;
+  const { environment, normaliser, policy, algorithm, collector, updates } = parts;
   const returns: number[] = [];
   await new Trainer({
     ...{ collector, algorithm, updates },
@@ -31,7 +30,9 @@ async function train(env: string, seed: number, steps: number, enough: (returns:
       },
     ],
   }).run();
-  const greedy = mean(greedyReturns(environment, policy, { episodes: 100, seed: 1000 }));
+  if (normaliser) normaliser.frozen = true;
+  const played = playEpisodes({ environment, policy, episodes: 100, seed, greedy: true });
+  const greedy = mean(played.map((episode) => episode.return));
   console.log(
     `${env}, seed ${seed}: training ${mean(returns.slice(-100))} (${returns.length} episodes, ${collector.stepsDone} steps), greedy ${greedy}`,
   );

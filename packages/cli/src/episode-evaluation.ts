@@ -116,6 +116,7 @@ async function playSteps(
       const played: FinishedEpisode[] = playEpisodes({
         environment,
         policy: acting,
+        stepsPerRollout: config.stepsPerRollout,
         episodes,
         seed,
         greedy: name === 'greedy',

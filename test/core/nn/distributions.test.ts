@@ -176,6 +176,15 @@ describe('the KL to another distribution of the kind', () => {
     expect(take(p.klTo(q.parameters()))).toBeAllClose([2 * 0.143841], { atol: 1e-6 });
   });
 
+  test('of state-dependent noise, by hand', () => {
+    const kind = distributionKind(box(-1, 1, [1]), { squash: false, gsde: { features: 2, fullStd: true } });
+    const of = (mean: number, logStd: number[]) =>
+      kind.of(rows([mean]), tf.tensor2d(logStd, [2, 1]), rows([3, 4]));
+    // N(0, 13) against N(1, 52): ln 2 + (13 + 1)/104 − ½
+    const [p, q] = [of(0, [0, Math.log(0.5)]), of(1, [Math.log(2), 0])];
+    expect(take(p.klTo(q.parameters()))).toBeAllClose([0.327763], { atol: 1e-5 });
+  });
+
   test.each([
     ['numbers', false],
     ['squashed numbers', true],

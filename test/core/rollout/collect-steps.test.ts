@@ -12,12 +12,13 @@ import {
   tf,
   vectorise,
   type Environment,
-  type Space,
   type StepPolicy,
+  type Space,
   type VectorEnvironment,
 } from '@rollcast/core';
 
 import { useBackend } from '../../support/backends.js';
+import { recordingPolicy } from '../../support/recording-policy.js';
 import { expectNoTensorLeft, take } from '../../support/tensors.js';
 
 beforeAll(() => useBackend('cpu'));
@@ -112,19 +113,8 @@ test('episodes go on from rollout to rollout, and their returns are remembered',
 
 test('draws are kept for as many steps as the policy says, and are new in each rollout', async () => {
   const { environment, policy } = await collectorOf(6, 1);
-  const used: (Float32Array | undefined)[] = [];
-  const keeping: StepPolicy = {
-    ...{ parameters: policy.parameters, actionSize: 1, stepsPerDraw: 2 },
-    draw: (count, random) => policy.draw(count, random),
-    act: (observations, draws) => {
-      used.push(draws);
-      return policy.act(observations, draws);
-    },
-    valuesOf: (observations) => policy.valuesOf(observations),
-    scoreRows: (rows) => policy.scoreRows(rows),
-    dispose: () => undefined,
-  };
-  const collector = new StepCollector({ environment, policy: keeping, stepsPerRollout: 3, seed: 1 });
+  const { recording, used } = recordingPolicy(policy, 2);
+  const collector = new StepCollector({ environment, policy: recording, stepsPerRollout: 3, seed: 1 });
   collector.collect(0);
   collector.collect(1);
   const distinct = [...new Set(used)];

@@ -14,6 +14,7 @@ import {
 } from '@rollcast/core';
 
 import { useBackend } from '../../support/backends.js';
+import { recordingPolicy } from '../../support/recording-policy.js';
 import { RepeatEnvironment } from '../../support/repeat-environment.js';
 import { expectNoTensorLeft } from '../../support/tensors.js';
 
@@ -72,6 +73,20 @@ describe('episodes of steps', () => {
       [0, 3],
       [1, 1],
     ]);
+  });
+
+  test('draws are kept for as many steps as the policy says, and for no longer than a rollout', async () => {
+    const usedIn = async (stepsPerDraw: number, stepsPerRollout?: number): Promise<number[]> => {
+      const { recording, used } = recordingPolicy(policy(), stepsPerDraw);
+      const environment = await countdowns(6);
+      playEpisodes({ environment, policy: recording, stepsPerRollout, episodes: 1, seed: 0, greedy: false });
+      const distinct = [...new Set(used)];
+      return used.map((draws) => distinct.indexOf(draws));
+    };
+    expect(await usedIn(1)).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(await usedIn(Infinity)).toEqual([0, 0, 0, 0, 0, 0]);
+    expect(await usedIn(Infinity, 4)).toEqual([0, 0, 0, 0, 1, 1]);
+    expect(await usedIn(2, 3)).toEqual([0, 0, 1, 2, 2, 3]);
   });
 
   test('greedy takes the most likely action every time, sampled draws it', async () => {

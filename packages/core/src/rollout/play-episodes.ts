@@ -25,6 +25,12 @@ export interface PlayEpisodesOptions extends PlayOptions {
   /** It is reset; the caller closes it. Statistics of wrappers move unless they are frozen. */
   environment: VectorEnvironment;
   policy: StepPolicy;
+  /**
+   * Of the training. Draws that a policy keeps for a whole rollout are new after so many steps here too.
+   *
+   * @defaultValue Infinity
+   */
+  stepsPerRollout?: number;
 }
 
 /**
@@ -35,7 +41,7 @@ export interface PlayEpisodesOptions extends PlayOptions {
  * @throws {ConfigError} when the number of episodes is not an integer ≥ 1
  */
 export function playEpisodes(options: PlayEpisodesOptions): FinishedEpisode[] {
-  const { environment, policy, episodes, seed, greedy, onProgress } = options;
+  const { environment, policy, episodes, seed, greedy, stepsPerRollout = Infinity, onProgress } = options;
   checkEpisodes(episodes);
   const { count } = environment;
   const share = (i: number): number => Math.floor(episodes / count) + (i < episodes % count ? 1 : 0);
@@ -44,7 +50,7 @@ export function playEpisodes(options: PlayEpisodesOptions): FinishedEpisode[] {
   let observations = environment.reset(new RandomStream(seed, 'evaluation/episodes').uint32());
   let draws: Float32Array | undefined;
   for (let done = 0, t = 0; done < episodes; t++) {
-    if (random && t % policy.stepsPerDraw === 0) draws = policy.draw(count, random);
+    if (random && (t % stepsPerRollout) % policy.stepsPerDraw === 0) draws = policy.draw(count, random);
     const step = environment.step(policy.act(observations, draws).actions);
     for (const episode of step.episodes) {
       const own = played[episode.instance];

@@ -47,6 +47,8 @@ let loaded: Binding | undefined;
 export function loadRuntime(): Binding {
   if (loaded) return loaded;
   const require = createRequire(import.meta.url);
+  // ONNX Runtime reports its use to its makers unless told not to, and leaves files in the temporary folder for that
+  process.env['ORT_DISABLE_TELEMETRY'] ??= '1';
   try {
     const binding = require('onnxruntime-node/dist/binding.js') as Binding;
     binding.initOrt();

@@ -5,6 +5,7 @@ import {
   dataOptions,
   datasetOptions,
   loadSeries,
+  physicalLaws,
   simulate,
   simulatorOptions,
   simulators,
@@ -106,7 +107,7 @@ export function fileSource(flags: DataFlags): DataOptions | undefined {
 export function loadSource(source: DataRecipe['source']): SeriesSet {
   if ('files' in source) return loadSeries(source.files);
   const { laws, ...options } = source.simulated;
-  const names = laws.includes('all') ? Object.keys(simulators) : laws;
+  const names = laws.includes('all') ? [...physicalLaws] : laws;
   const sets = names.map((name) => simulate(name, options));
   return sets.length === 1 ? sets[0] : mixLaws(sets);
 }

@@ -74,7 +74,7 @@ export type {
   SplitOptions,
   UnitSeries,
 } from './degradation/series.js';
-export { simulate, simulatorOptions, simulators } from './degradation/simulators.js';
+export { physicalLaws, simulate, simulatorOptions, simulators } from './degradation/simulators.js';
 export type { Simulator, SimulatorName, SimulatorOptions } from './degradation/simulators.js';
 export { saturationShare, tokenWindows, windowTokens } from './degradation/teacher-forcing.js';
 export type { ValueTokeniser } from './degradation/tokeniser.js';

@@ -10,11 +10,11 @@ import {
   type TokeniserOptions,
 } from '@rollcast/core';
 
-const scalings = ['min-max', 'standard', 'line-residual'] as const;
+const scalings = ['min-max', 'standard', 'line-residual', 'line-noise'] as const;
 const bins = ['uniform', 'asinh'] as const;
 const kinds = scalings.flatMap((scaling) => bins.map((b) => ({ scaling, bins: b })));
 /** The z axis as it is. */
-const plain: Scaling = { intercept: 0, slope: 0, scale: 1 };
+const plain: Scaling = { intercept: 0, slope: 0, scale: 1, trend: 0 };
 const context = fc.array(fc.double({ min: -100, max: 100, noNaN: true }), { minLength: 2, maxLength: 40 });
 
 function tokeniser(options: TokeniserOptions): Tokeniser {
@@ -82,7 +82,7 @@ describe('scalings by hand, context 1, 2, 6', () => {
   const deviation = Math.sqrt(14 / 3); // mean 3: (4 + 1 + 9)/3
 
   test('min-max: distance from the middle over the range', () => {
-    expect(fit('min-max')).toEqual({ intercept: 3.5, slope: 0, scale: 5 });
+    expect(fit('min-max')).toEqual({ intercept: 3.5, slope: 0, scale: 5, trend: 0 });
   });
 
   test('standard: distance from the mean over the standard deviation', () => {
@@ -91,14 +91,57 @@ describe('scalings by hand, context 1, 2, 6', () => {
   });
 
   test('line-residual: distance from the fitted line, which goes on into the future', () => {
-    const { intercept, slope, scale } = fit('line-residual');
+    const scaling = fit('line-residual');
+    const { intercept, slope, scale } = scaling;
     // slope (−1·−2 + 1·3)/2 = 2.5 through (1, 3)
     expect([intercept, slope, scale]).toBeAllClose([0.5, 2.5, deviation], { atol: 1e-12 });
     const t = tokeniser({ scaling: 'line-residual', bins: 'uniform' });
     // on the line at step 5, 0.5 + 2.5 · 5 = 13, plus a tenth so as to be off the edge at 0
-    const [k] = t.encode([13.1], { intercept, slope, scale }, 5);
-    expect(t.decode([k], { intercept, slope, scale }, 5)[0]).toBeAllClose(13, { atol: (5 / 32) * scale });
+    const [k] = t.encode([13.1], scaling, 5);
+    expect(t.decode([k], scaling, 5)[0]).toBeAllClose(13, { atol: (5 / 32) * scale });
     expect(k).toBe(32);
+  });
+
+  test('line-noise: distance from the fitted line over the deviation from it', () => {
+    const { intercept, slope, scale } = fit('line-noise');
+    // distances from 0.5 + 2.5 · step: 0.5, −1, 0.5
+    expect([intercept, slope, scale]).toBeAllClose([0.5, 2.5, Math.sqrt(1.5 / 3)], { atol: 1e-12 });
+  });
+
+  test('line-noise: a context on a line has 0.003 of its deviation as scale, a flat one 1e-5 of its magnitude', () => {
+    expect(tokeniser({ scaling: 'line-noise' }).fit([1, 2, 3]).scale).toBeCloseTo(
+      0.003 * Math.sqrt(2 / 3),
+      12,
+    );
+    expect(tokeniser({ scaling: 'line-noise' }).fit([7, 7, 7]).scale).toBeCloseTo(7e-5, 15);
+  });
+});
+
+describe('the trend token', () => {
+  const t = tokeniser({ scaling: 'line-noise', trendToken: true, bins: 'uniform', limit: 32 });
+
+  test('stands in place of the first value of a context, and only there', () => {
+    const values = [1, 2, 6];
+    const fitted = t.fit(values);
+    const trend = (3 * 2.5) / Math.sqrt(0.5); // 10.607: bins are 1 wide from −32
+    expect(fitted.trend).toBeCloseTo(trend, 12);
+    const without = tokeniser({ scaling: 'line-noise', bins: 'uniform', limit: 32 }).encode(
+      values,
+      fitted,
+      0,
+    );
+    expect(Array.from(t.encode(values, fitted, 0))).toEqual([42, without[1], without[2]]);
+    expect(t.encode([6], fitted, 3)[0]).toBe(t.encode([0, 0, 0, 6], fitted, 0)[3]);
+  });
+
+  test('loses nothing: the distances of the other values from the line sum to minus that of the first', () => {
+    fc.assert(
+      fc.property(context, (values) => {
+        const { intercept, slope, scale } = t.fit(values);
+        const distances = values.map((y, i) => (y - intercept - slope * i) / scale);
+        expect(Math.abs(distances.reduce((sum, z) => sum + z, 0))).toBeLessThan(1e-6);
+      }),
+    );
   });
 });
 
@@ -174,14 +217,14 @@ test('values beyond the limit are counted, those on it are not', () => {
   const t = tokeniser({ bins: 'uniform' });
   expect(t.saturated([-5.01, -5, 0, 5, 5.01, 1e9], plain, 0)).toBe(3);
   // the line is followed: 0.5 a step is no saturation, standing still is
-  const rising: Scaling = { intercept: 0, slope: 0.5, scale: 1 };
+  const rising: Scaling = { intercept: 0, slope: 0.5, scale: 1, trend: 20 };
   expect(t.saturated([20, 20.5, 21], rising, 40)).toBe(0);
   expect(t.saturated([20, 20.5, 21], plain, 40)).toBe(3);
 });
 
 test('wrong options are refused with what would be right', () => {
   expect(() => new Tokeniser({ vocabularysize: 3 } as TokeniserOptions)).toThrow(
-    'tokeniser.vocabularysize: unknown option. Did you mean "vocabularySize"? Known: vocabularySize, scaling, bins, limit, knee.',
+    'tokeniser.vocabularysize: unknown option. Did you mean "vocabularySize"? Known: vocabularySize, scaling, trendToken, bins, limit, knee.',
   );
   expect(() => new Tokeniser({ vocabularySize: 1 })).toThrow(ConfigError);
   expect(() => new Tokeniser({ scaling: 'max' as 'min-max' })).toThrow(/tokeniser\.scaling: .*got "max"/);

@@ -1,11 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 
 import { ConfigError, RegistryError } from '@rollcast/core';
-import { orient, simulate, simulators, type SimulatorName } from '@rollcast/envs';
+import { orient, physicalLaws, simulate, simulators, type SimulatorName } from '@rollcast/envs';
 
 import { errorOf } from './support.js';
 
-const names = Object.keys(simulators) as SimulatorName[];
+const names = physicalLaws;
 
 /** The one unit of a law without variation and noise, in raw units. */
 function nominal(name: SimulatorName, length = 101) {
@@ -111,4 +111,45 @@ test('an unknown simulator names the nearest; options out of range are refused',
   expect(error.message).toContain('Did you mean "paris-law"?');
   expect(errorOf(() => simulate('constructor'))).toBeInstanceOf(RegistryError);
   expect(errorOf(() => simulate('knee', { units: 0 }))).toBeInstanceOf(ConfigError);
+});
+
+describe('random wear', () => {
+  const { units } = simulate('random-wear', { units: 300, length: 200, seed: 1 });
+  const rises = units.map(({ values }) => values[values.length - 1] - values[0]);
+
+  test('is finite, and as long as 0.3 to 1 of the points asked for', () => {
+    for (const { values } of units) expect(values.every(Number.isFinite)).toBe(true);
+    const lengths = units.map(({ values }) => values.length);
+    expect(Math.min(...lengths)).toBeGreaterThanOrEqual(60);
+    expect(Math.min(...lengths)).toBeLessThan(70);
+    expect(Math.max(...lengths)).toBeLessThanOrEqual(200);
+    expect(Math.max(...lengths)).toBeGreaterThan(190);
+  });
+
+  test('mostly rises: by about 1, and in one history of seventeen it falls', () => {
+    const falling = rises.filter((rise) => rise < 0).length / rises.length;
+    expect(falling).toBeGreaterThan(0.02);
+    expect(falling).toBeLessThan(0.2);
+    const sorted = Float64Array.from(rises).sort();
+    expect(sorted[150]).toBeGreaterThan(0.8);
+    expect(sorted[150]).toBeLessThan(1.3);
+  });
+
+  test('has all kinds of noise: the jitter of histories spans more than two orders of magnitude', () => {
+    // root mean square second difference over the range
+    const jitter = units.map(({ values }) => {
+      let sum = 0;
+      for (let i = 2; i < values.length; i++)
+        sum += (values[i] - 2 * values[i - 1] + values[i - 2]) ** 2 / (values.length - 2);
+      return Math.sqrt(sum) / (Math.max(...values) - Math.min(...values));
+    });
+    const sorted = Float64Array.from(jitter).sort();
+    expect(sorted[3]).toBeLessThan(1e-3);
+    expect(sorted[296]).toBeGreaterThan(0.3);
+  });
+
+  test('does not depend on how many units are drawn', () => {
+    const few = simulate('random-wear', { units: 3, length: 200, seed: 1 });
+    expect(few.units).toEqual(units.slice(0, 3));
+  });
 });

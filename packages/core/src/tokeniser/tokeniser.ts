@@ -12,10 +12,16 @@ import { resolveOptions } from '../options.js';
 export const tokeniserOptions = z.strictObject({
   vocabularySize: z.int().min(2).max(65_536).default(256).describe('V, number of bins'),
   scaling: z
-    .enum(['min-max', 'standard', 'line-residual'])
+    .enum(['min-max', 'standard', 'line-residual', 'line-noise'])
     .default('line-residual')
     .describe(
-      'per context: distance from its middle over its range; standard score; distance from its fitted line over its standard deviation',
+      'per context: distance from its middle over its range; standard score; distance from its fitted line over its standard deviation, or over that of its points around the line',
+    ),
+  trendToken: z
+    .boolean()
+    .default(false)
+    .describe(
+      'the first token of a context tells how far the fitted line rises over it, in scales, not its first value',
     ),
   bins: z
     .enum(['uniform', 'asinh'])
@@ -29,6 +35,9 @@ export type TokeniserOptions = z.input<typeof tokeniserOptions>;
 /** Options of `Tokeniser` with everything filled in. */
 export type ResolvedTokeniserOptions = z.output<typeof tokeniserOptions>;
 
+/** `line-noise`: the smallest scale, as a share of the context's standard deviation, for contexts that lie on a line. */
+const LEAST_NOISE = 0.003;
+
 /** What was fitted to one context: z = (y − intercept − slope · step) / scale, steps counted from the window's start. */
 export interface Scaling {
   readonly intercept: number;
@@ -36,6 +45,8 @@ export interface Scaling {
   readonly slope: number;
   /** > 0, in the unit of the values. */
   readonly scale: number;
+  /** Rise of the line over the context, W · slope / scale. */
+  readonly trend: number;
 }
 
 /**
@@ -56,6 +67,24 @@ export function fitLine(values: ArrayLike<number>): { intercept: number; slope: 
   }
   const slope = variance > 0 ? covariance / variance : 0;
   return { intercept: mean - slope * middle, slope };
+}
+
+/** Root mean square distance of equidistant values from a line. */
+function deviationFromLine(
+  values: ArrayLike<number>,
+  { intercept, slope }: { intercept: number; slope: number },
+): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += (values[i] - intercept - slope * i) ** 2;
+  return Math.sqrt(sum / values.length);
+}
+
+function scaled(
+  { intercept, slope }: { intercept: number; slope: number },
+  scale: number,
+  { length }: ArrayLike<number>,
+): Scaling {
+  return { intercept, slope, scale, trend: (slope * length) / scale };
 }
 
 /** The smallest scale of a context, so that a flat one divides by something: 1e-6 of its largest magnitude. */
@@ -112,26 +141,36 @@ export class Tokeniser {
     const deviation = Math.max(Math.sqrt(variance), floor);
     switch (this.config.scaling) {
       case 'min-max':
-        return { intercept: (low + high) / 2, slope: 0, scale: Math.max(high - low, floor) };
+        return scaled({ intercept: (low + high) / 2, slope: 0 }, Math.max(high - low, floor), context);
       case 'standard':
-        return { intercept: mean, slope: 0, scale: deviation };
+        return scaled({ intercept: mean, slope: 0 }, deviation, context);
       case 'line-residual':
-        return { ...fitLine(context), scale: deviation };
+        return scaled(fitLine(context), deviation, context);
+      case 'line-noise': {
+        const line = fitLine(context);
+        // a context of one value repeated tells nothing of the noise; a larger floor keeps its future within the limit
+        const least = Math.max(LEAST_NOISE * deviation, 10 * floor);
+        return scaled(line, Math.max(deviationFromLine(context, line), least), context);
+      }
     }
   }
 
   /**
-   * Values to tokens; values beyond the limit saturate at the first or last bin.
+   * Values to tokens; values beyond the limit saturate at the first or last bin. With `trendToken` the token of step 0 is that
+   * of the trend; the value there is what makes the context's distances from its line sum to zero.
    *
    * @param firstStep - the step of `values[0]` within its window: 0 for the context, W for the future
    */
-  encode(values: ArrayLike<number>, { intercept, slope, scale }: Scaling, firstStep: number): Int32Array {
-    return Int32Array.from({ length: values.length }, (_, i) =>
+  encode(values: ArrayLike<number>, scaling: Scaling, firstStep: number): Int32Array {
+    const { intercept, slope, scale, trend } = scaling;
+    const tokens = Int32Array.from({ length: values.length }, (_, i) =>
       this.bin((values[i] - intercept - slope * (firstStep + i)) / scale),
     );
+    if (this.config.trendToken && firstStep === 0) tokens[0] = this.bin(trend);
+    return tokens;
   }
 
-  /** Tokens to values, at the centres of their bins. */
+  /** Tokens to values, at the centres of their bins; the trend token, at step 0, reads as a value that was never there. */
   decode(tokens: ArrayLike<number>, { intercept, slope, scale }: Scaling, firstStep: number): Float64Array {
     return Float64Array.from(
       { length: tokens.length },

@@ -7,6 +7,7 @@
 import { RandomStream, RegistryError, resolveOptions, suggestion } from '@rollcast/core';
 import { z } from 'zod';
 
+import { randomWear as randomWearHistory } from './random-wear.js';
 import { type Direction, orientSeries, type SeriesSet, type UnitSeries } from './series.js';
 
 /** Schema of the options of `simulate`: ranges, defaults, and what each one is. */
@@ -41,7 +42,7 @@ export type SimulatorOptions = z.input<typeof simulatorOptions>;
 
 /** The laws that histories can be simulated by. */
 export type SimulatorName =
-  'paris-law' | 'gamma-process' | 'wiener-process' | 'sei-growth' | 'knee' | 'logistic-wear';
+  'paris-law' | 'gamma-process' | 'wiener-process' | 'sei-growth' | 'knee' | 'logistic-wear' | 'random-wear';
 
 /** A physical law of wear. */
 export interface Simulator {
@@ -238,6 +239,20 @@ const logisticWear: Simulator = {
   },
 };
 
+/** No law: the prior of `random-wear.ts`, whose units have everything in them, noise included, and differ from each other. */
+const randomWear: Simulator = {
+  description: 'wear of no particular law, as varied as can be: to pre-train on beside real data',
+  source: 'a prior of our own',
+  valueLabel: 'wear',
+  timeUnit: 'steps',
+  direction: 'rises',
+  life: 1,
+  wear: 1,
+  variation: 0,
+  noise: 0,
+  history: (times, _, random) => randomWearHistory(times.length, random),
+};
+
 /** The laws by name. */
 export const simulators: Readonly<Record<SimulatorName, Simulator>> = {
   'paris-law': parisLaw,
@@ -246,7 +261,13 @@ export const simulators: Readonly<Record<SimulatorName, Simulator>> = {
   'sei-growth': seiGrowth,
   knee,
   'logistic-wear': logisticWear,
+  'random-wear': randomWear,
 };
+
+/** The laws of physics among them: what `all` means. */
+export const physicalLaws = (Object.keys(simulators) as SimulatorName[]).filter(
+  (name) => name !== 'random-wear',
+);
 
 /**
  * Histories of one law, as a set in which wear rises.

@@ -2,6 +2,7 @@
 import { ConfigError, DataError, resolveOptions } from '@rollcast/core';
 import {
   RLDataset,
+  dataFormats,
   dataOptions,
   datasetOptions,
   loadSeries,
@@ -36,13 +37,14 @@ export type DataRecipe = z.output<typeof dataRecipe>;
 /** The flags that say where data come from. */
 export interface DataFlags {
   data?: string[];
-  format?: 'auto' | 'long' | 'wide' | 'cmapss';
+  format?: (typeof dataFormats)[number];
   unitColumn?: string;
   timeColumn?: string;
   valueColumn?: string;
   sensor?: string;
   healthIndex?: boolean | string;
   direction?: 'auto' | 'rises' | 'falls';
+  points?: number;
 }
 
 /** Flags that only mean something beside `--data`. */
@@ -54,6 +56,7 @@ const FILE_FLAGS = [
   'sensor',
   'healthIndex',
   'direction',
+  'points',
 ] as const;
 /** All of them. */
 export const DATA_FLAGS = ['data', ...FILE_FLAGS] as const;
@@ -61,9 +64,7 @@ export const DATA_FLAGS = ['data', ...FILE_FLAGS] as const;
 export function addDataFlags(command: Command): Command {
   return command
     .option('--data <files>', 'data files, separated by commas (long or wide CSV, C-MAPSS text)', list)
-    .addOption(
-      new Option('--format <format>', 'how to read them').choices(['auto', 'long', 'wide', 'cmapss']),
-    )
+    .addOption(new Option('--format <format>', 'how to read them').choices(dataFormats))
     .option('--unit-column <name>', 'long CSV: column that names the unit')
     .option('--time-column <name>', 'CSV: column of times')
     .option('--value-column <name>', 'long CSV: column of the degrading quantity')
@@ -78,6 +79,11 @@ export function addDataFlags(command: Command): Command {
         'rises',
         'falls',
       ]),
+    )
+    .option(
+      '--points <count>',
+      'resample each unit to this many points, evenly spaced in its time (default: as they are)',
+      integer(2, 1_000_000),
     );
 }
 

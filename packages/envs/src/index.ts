@@ -16,7 +16,7 @@ export { pairedBootstrap, pairErrors } from './degradation/bootstrap.js';
 export type { BootstrapResult, PairedErrors } from './degradation/bootstrap.js';
 export { crossingSummary, firstPassage } from './degradation/crossing.js';
 export type { CrossingSummary } from './degradation/crossing.js';
-export { dataOptions } from './degradation/data-options.js';
+export { dataFormats, dataOptions } from './degradation/data-options.js';
 export type { DataOptions, ResolvedDataOptions } from './degradation/data-options.js';
 export { datasetOptions, RLDataset } from './degradation/dataset.js';
 export type { DegradationWindow, RLDatasetOptions } from './degradation/dataset.js';
@@ -41,6 +41,7 @@ export type { LoadRules } from './degradation/load.js';
 export { baselineMetrics, crpsOfSorted, forecastMetrics, REPORTED_STEPS } from './degradation/metrics.js';
 export type { ForecastMetrics, ForecastSet, MethodMetrics, MetricOptions } from './degradation/metrics.js';
 export { meanPath, quantileOfSorted, quantilePaths, sampleQuantile } from './degradation/path-statistics.js';
+export { resampleUnit } from './degradation/resample.js';
 export { DEFAULT_REWARD, parseReward, quantities, rewardSeries } from './degradation/reward-expression.js';
 export type {
   QuantityName,

@@ -26,6 +26,7 @@ const rows: Row[] = [
   ['severson-mit/capacity_2017-06-30.csv', {}, 1671, ['0.01629', '0.00757', '0.00786', '0.00782', '0.01347'], 'line-40'],
   ['xjtu-battery/capacity.csv', {}, 2178, ['0.0425', '0.0348', '0.0321', '0.0243', '0.0545'], 'line-20'],
   ['calce-cs2/capacity.csv', { valueColumn: 'capacity_ah' }, 80, ['0.0521', '0.0482', '0.0464', '0.0636', '0.1509'], 'last-value-plus-slope'],
+  ['virkler/virkler_odd.csv', { points: 200 }, 1360, ['6.39', '3.21', '3.07', '2.68', '1.77'], 'parabola'],
   ['nasa-battery/capacity.csv', {}, 80, ['0.1614', '0.1087', '0.1015', '0.1198', '0.2877'], 'last-value-plus-slope'],
 ]; // prettier-ignore
 

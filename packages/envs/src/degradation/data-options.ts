@@ -1,12 +1,17 @@
 import { z } from 'zod';
 
+/** How data files are read. */
+export const dataFormats = ['auto', 'long', 'wide', 'wide-times', 'cmapss'] as const;
+
 /** Where degradation histories come from and how to read them; one declaration for flags, files and constructors. */
 export const dataOptions = z.strictObject({
   files: z.array(z.string().min(1)).min(1).describe('data files; several are read into one set'),
   format: z
-    .enum(['auto', 'long', 'wide', 'cmapss'])
+    .enum(dataFormats)
     .default('auto')
-    .describe('long: one row a point; wide: one column a unit; cmapss: NASA turbofan text'),
+    .describe(
+      'long: one row a point; wide: one column a unit; wide-times: first column the value, the others when each unit reached it; cmapss: NASA turbofan text',
+    ),
   unitColumn: z.string().min(1).optional().describe('long CSV: column that names the unit'),
   timeColumn: z
     .string()
@@ -25,6 +30,12 @@ export const dataOptions = z.strictObject({
     .enum(['auto', 'rises', 'falls'])
     .default('auto')
     .describe('which way the raw values go with wear; auto takes the majority of units'),
+  points: z
+    .int()
+    .min(2)
+    .max(1_000_000)
+    .optional()
+    .describe('resample each unit to this many points, evenly spaced in its time (default: as they are)'),
 });
 
 /** What a user writes. */

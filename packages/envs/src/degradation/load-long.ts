@@ -27,6 +27,12 @@ export function isTimeName(name: string): boolean {
   return TIME_NAMES.includes(name.toLowerCase());
 }
 
+/** The word for time that a name is, or begins with: `cycles` of `cycles_specimen_1`; in small letters. */
+export function timeWordOf(name: string): string | undefined {
+  const [word] = name.toLowerCase().split(/[_ .:-]/);
+  return [name.toLowerCase(), word].find((part) => TIME_NAMES.includes(part));
+}
+
 /**
  * Which columns hold unit, time and value, or `undefined` when the table does not look long. Named columns win; then
  * usual names; then exactly three columns of which the first repeats (unit, time, value in this order).

@@ -9,7 +9,9 @@ import { columnList, readCsvTable } from './csv-table.js';
 import { dataOptions, type DataOptions, type ResolvedDataOptions } from './data-options.js';
 import { loadCmapss } from './load-cmapss.js';
 import { findLongLayout, loadLong } from './load-long.js';
+import { loadWideTimes, looksWideTimes } from './load-wide-times.js';
 import { loadWide } from './load-wide.js';
+import { resampleUnit } from './resample.js';
 import { orientSeries, type RawSeries, type SeriesSet } from './series.js';
 import { readTextFile } from './text-file.js';
 import { UnitGuard } from './unit-guard.js';
@@ -33,11 +35,23 @@ export function loadSeries(input: DataOptions, { leaveOutBadUnits = false }: Loa
   const options = resolveOptions(dataOptions, input, 'data');
   checkFiles(options.files);
   const parts = options.files.map((file) => loadFile(file, options, new UnitGuard(leaveOutBadUnits)));
+  const raw = parts.length === 1 ? withShortName(parts[0]) : merge(options.files, parts);
   return orientSeries(
-    parts.length === 1 ? withShortName(parts[0]) : merge(options.files, parts),
+    options.points === undefined ? raw : resample(raw, options.points),
     options.direction,
     leaveOutBadUnits,
   );
+}
+
+function resample(raw: RawSeries, points: number): RawSeries {
+  const lengths = raw.units.map(({ values }) => values.length);
+  const from = [...new Set([Math.min(...lengths), Math.max(...lengths)])].join(' to ');
+  const note = `each unit is resampled to ${points} points evenly spaced in its time, on straight lines (from ${from}).`;
+  return {
+    ...raw,
+    units: raw.units.map((unit) => resampleUnit(unit, points)),
+    notes: [...(raw.notes ?? []), ...(lengths.length > 0 ? [note] : [])],
+  };
 }
 
 function loadFile(file: string, options: ResolvedDataOptions, guard: UnitGuard): RawSeries {
@@ -52,6 +66,16 @@ function loadFile(file: string, options: ResolvedDataOptions, guard: UnitGuard):
   if (format === 'wide') {
     refuse(options, ['unitColumn', 'valueColumn'], 'a wide CSV has one column a unit');
     return loadWide(table, options, guard);
+  }
+  const { unitColumn, timeColumn, valueColumn } = options;
+  const unnamed = [unitColumn, timeColumn, valueColumn].every((name) => name === undefined);
+  if (format === 'wide-times' || (options.format === 'auto' && unnamed && looksWideTimes(table))) {
+    refuse(
+      options,
+      ['unitColumn', 'timeColumn', 'valueColumn'],
+      'a wide CSV of times has the value in its first column and one column of times a unit',
+    );
+    return loadWideTimes(table, options, guard);
   }
   const layout = findLongLayout(table, options);
   if (layout) return loadLong(table, layout, stem(file), guard);

@@ -29,9 +29,9 @@ console.log(
   `reward ${lastMetrics['reward/mean'].toFixed(2)}, KL ${lastMetrics['kl/exactPerToken'].toFixed(4)}`,
 );
 
-const unseen = new DegradationEnvironment(new RLDataset(heldOut), tokeniser);
-const batch = unseen.batch(unseen.dataset.evenlySpacedWindows(1).slice(0, 1));
+const unseen = new RLDataset(heldOut);
+const batch = environment.batch(unseen.evenlySpacedWindows(1).slice(0, 1));
 const { tokens } = policy.generate({ contextTokens: batch.contextTokens, batchSize: 1, horizon: 60 });
-const { title, predicted, target } = unseen.view(batch, 0, tokens);
+const { title, predicted, target } = environment.view(batch, 0, tokens);
 console.log(`${title}\nforecast ${predicted.map((y) => y.toFixed(2)).join(' ')}`);
 console.log(`measured ${target.map((y) => y.toFixed(2)).join(' ')}`);

@@ -17,7 +17,7 @@ const counting: TokenWindows = {
   contextLength: 3,
   horizon: 5,
   length: V,
-  draw: (random) => random.integer(V),
+  draw: (random) => counting.tokens(random.integer(V)),
   tokens: (index) => Int32Array.from({ length: 8 }, (_, t) => (index + 3 * t) % V),
 };
 const all = [...Array(V).keys()];
@@ -56,7 +56,7 @@ test('only the future counts: what the context says about itself is not a loss',
     contextLength: 3,
     horizon: 1,
     length: 1,
-    draw: () => 0,
+    draw: () => one.tokens(0),
     tokens: () => Int32Array.of(1, 4, 7, greedy[0]),
   };
   expect(crossEntropy(policy, one, [0])).toBeAllClose(-logProbs[0], { atol: 1e-5 });

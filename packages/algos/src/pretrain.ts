@@ -12,6 +12,7 @@ import {
   type AlgorithmState,
   type RowArray,
   type SequencePolicy,
+  type TokenSource,
   type TokenWindows,
 } from '@rollcast/core';
 import { z } from 'zod';
@@ -54,7 +55,7 @@ export class Pretrainer {
   /** @throws {ConfigError} listing every option that is wrong */
   constructor(
     model: SequencePolicy,
-    private readonly windows: TokenWindows,
+    private readonly windows: TokenSource,
     options: PretrainOptions,
     private readonly seed: number,
   ) {
@@ -88,7 +89,7 @@ export class Pretrainer {
     const chosen = Array.from({ length: batchSize }, () => this.windows.draw(random));
     const rate = warmupCosine(this.done, steps, learningRate, warmupSteps);
     const { stats } = this.gradientSteps.step({
-      rows: windowRows(this.windows, chosen),
+      rows: windowRows(chosen, this.windows.contextLength),
       learningRate: rate,
     });
     this.done += 1;
@@ -128,7 +129,10 @@ export function crossEntropy(
 ): number {
   let sum = 0;
   for (let start = 0; start < indices.length; start += batchSize) {
-    const { contexts, futures } = windowRows(windows, indices.slice(start, start + batchSize));
+    const { contexts, futures } = windowRows(
+      indices.slice(start, start + batchSize).map((index) => windows.tokens(index)),
+      windows.contextLength,
+    );
     sum -= tf.tidy(() => {
       const tokens = ({ data, shape }: RowArray): tf.Tensor2D =>
         tf.tensor2d(data, shape as [number, number], 'int32');
@@ -138,20 +142,20 @@ export function crossEntropy(
   return sum / (indices.length * windows.horizon);
 }
 
+/** Windows of W + L tokens as the rows of a batch. */
 function windowRows(
-  windows: TokenWindows,
-  indices: readonly number[],
+  windows: readonly Int32Array[],
+  contextLength: number,
 ): { contexts: RowArray; futures: RowArray } {
-  const { contextLength, horizon } = windows;
-  const contexts = new Int32Array(indices.length * contextLength);
-  const futures = new Int32Array(indices.length * horizon);
-  indices.forEach((index, row) => {
-    const tokens = windows.tokens(index);
+  const horizon = windows[0].length - contextLength;
+  const contexts = new Int32Array(windows.length * contextLength);
+  const futures = new Int32Array(windows.length * horizon);
+  windows.forEach((tokens, row) => {
     contexts.set(tokens.subarray(0, contextLength), row * contextLength);
     futures.set(tokens.subarray(contextLength), row * horizon);
   });
   return {
-    contexts: { data: contexts, shape: [indices.length, contextLength] },
-    futures: { data: futures, shape: [indices.length, horizon] },
+    contexts: { data: contexts, shape: [windows.length, contextLength] },
+    futures: { data: futures, shape: [windows.length, horizon] },
   };
 }

@@ -1,7 +1,7 @@
-/** From flags to windows: the recipe is saved with a run, so that every later command splits the same way. */
+/** From flags to histories: the recipe is saved with a run, so that every later command splits the same way. */
 import { ConfigError, DataError, resolveOptions } from '@rollcast/core';
 import {
-  RLDataset,
+  augmentOptions,
   dataFormats,
   dataOptions,
   datasetOptions,
@@ -10,7 +10,6 @@ import {
   simulate,
   simulatorOptions,
   simulators,
-  splitUnits,
   type DataOptions,
   type SeriesSet,
 } from '@rollcast/envs';
@@ -20,14 +19,38 @@ import { z } from 'zod';
 
 import { integer, list } from './flags.js';
 
-const simulatedOptions = z.strictObject({
+export const simulatedOptions = z.strictObject({
   laws: z.array(z.string()).min(1),
   ...simulatorOptions.shape,
 });
 
+/** Where the histories of one set come from. */
+export const dataSource = z.union([
+  z.strictObject({ files: dataOptions }),
+  z.strictObject({ simulated: simulatedOptions }),
+]);
+export type DataSource = z.output<typeof dataSource>;
+
+/** Several sets for one run; `corpus.ts` reads it from a file. */
+export const corpusOptions = z.strictObject({
+  sets: z
+    .array(
+      z.strictObject({
+        name: z.string(),
+        weight: z.number().gt(0),
+        leaveOut: z.boolean(),
+        source: dataSource,
+      }),
+    )
+    .min(1),
+  augment: augmentOptions,
+});
+export type Corpus = z.output<typeof corpusOptions>;
+export type CorpusSet = Corpus['sets'][number];
+
 /** Where the histories come from, what a window is, and which units are held out. */
 export const dataRecipe = z.strictObject({
-  source: z.union([z.strictObject({ files: dataOptions }), z.strictObject({ simulated: simulatedOptions })]),
+  source: z.union([...dataSource.options, z.strictObject({ corpus: corpusOptions })]),
   windows: datasetOptions,
   holdoutShare: z.number().gt(0).lt(1).default(0.2),
   splitSeed: z.int().min(0).default(0),
@@ -109,8 +132,8 @@ export function fileSource(flags: DataFlags): DataOptions | undefined {
   return { files: data.map((file) => resolve(file)), ...chosen };
 }
 
-/** Loads or simulates what a recipe names. */
-export function loadSource(source: DataRecipe['source']): SeriesSet {
+/** Loads or simulates what one set is made of. */
+export function loadSource(source: DataSource): SeriesSet {
   if ('files' in source) return loadSeries(source.files);
   const { laws, ...options } = source.simulated;
   const names = laws.includes('all') ? [...physicalLaws] : laws;
@@ -134,26 +157,6 @@ function mixLaws(sets: readonly SeriesSet[]): SeriesSet {
       `simulated: ${sets.map(({ name }) => name).join(', ')}; ${units.length} units in all, each in shares of its nominal wear.`,
     ],
     skipped: sets.flatMap(({ skipped }) => skipped),
-  };
-}
-
-/** Training and held-out windows of a recipe. */
-export function loadWindows(recipe: DataRecipe): {
-  train: RLDataset;
-  heldOut: RLDataset;
-  notes: readonly string[];
-} {
-  const set = loadSource(recipe.source);
-  // units too short for a window leave before the split, so that neither side is left without any
-  const usable = new RLDataset(set, recipe.windows);
-  const { train, heldOut } = splitUnits(
-    { ...set, units: usable.units },
-    { holdoutShare: recipe.holdoutShare, seed: recipe.splitSeed },
-  );
-  return {
-    train: new RLDataset(train, recipe.windows),
-    heldOut: new RLDataset(heldOut, recipe.windows),
-    notes: usable.notes,
   };
 }
 

@@ -90,13 +90,13 @@ export function generatedSequences({
 
 /** Runs the whole evaluation. Leaves no tensor behind. */
 export function evaluate(options: EvaluateOptions): EvaluationWithPaths {
-  const { environment, windows } = options;
+  const { windows } = options;
   const total = generatedSequences(options);
   let done = 0;
   const tick = (n: number): void => options.onProgress?.((done += n), total);
   const reference = forecasts(options.referencePolicy, options, tick);
   const policy = forecasts(options.policy, options, tick);
-  const { set } = environment.dataset;
+  const { set } = windows[0];
   const { bestNaive, bestNaiveRmse, methods: naive } = baselineMetrics(windows, set.sign);
   const judged = [...judgedForecasts('reference', reference), ...judgedForecasts('policy', policy)];
   const rows = judged.map(({ name, forecast, each, klPerToken }) => ({

@@ -10,10 +10,10 @@ import {
   type RunDirectory,
 } from '@rollcast/core';
 import { RLHFLearner } from '@rollcast/algos';
-import { rewardOptions, type ForecastEnvironmentEntry } from '@rollcast/envs';
+import { dataOptions, rewardOptions, type ForecastEnvironmentEntry } from '@rollcast/envs';
 import { z } from 'zod';
 
-import { dataRecipe, fileSource, loadWindows, parseRecipe, type DataFlags } from './data-source.js';
+import { dataRecipe, fileSource, parseRecipe, type DataFlags } from './data-source.js';
 import { algorithmFor, environmentOfKind } from './environments.js';
 import { parseSettings } from './flags.js';
 import { klControlSettings, type KlFlags } from './kl-flags.js';
@@ -28,6 +28,7 @@ import {
   restoreCollector,
 } from './model-files.js';
 import { openTraining, trainInRun, trainingShape, type TrainingFlags } from './training.js';
+import { loadWindows } from './windows.js';
 
 /** What `config.json` of a fine-tuning run holds. */
 export const forecastRunConfig = z.strictObject({
@@ -110,12 +111,7 @@ export function resolveForecastRun(
         unknown
       >,
     }),
-    data: files
-      ? {
-          ...recipe,
-          source: { files: resolveOptions(dataRecipe.shape.source.options[0].shape.files, files, 'data') },
-        }
-      : recipe,
+    data: files ? { ...recipe, source: { files: resolveOptions(dataOptions, files, 'data') } } : recipe,
   };
   const loaded = readModel(checkpoint);
   const { train } = loadWindows(config.data);
@@ -159,13 +155,16 @@ export async function runForecastTraining(
     const referencePolicy = resumed ? readReference(resumed, loaded)! : model.clone({ trainable: false });
     let learner: RLHFLearner | undefined;
     try {
-      const { train, notes } = loadWindows(config.data);
+      const { train, sets, notes } = loadWindows(config.data);
       for (const note of notes) logger.info(note);
       const entry = environmentOfKind(config.environment, 'forecast');
       const environment = entry.create({ dataset: train, tokeniser }, withReward(config, rewardFile));
       const { horizon } = environment;
+      const units = sets.reduce((sum, set) => sum + set.train.units.length, 0);
+      const windows = sets.reduce((sum, set) => sum + set.train.length, 0);
+      const where = sets.length > 1 ? ` in ${sets.length} sets` : '';
       logger.info(
-        `${algorithm} from ${checkpoint.path}: ${updates} updates of ${batchSize} trajectories of ${horizon} steps, ${train.length} windows of ${train.units.length} units; maximising ${String(environmentOptions.reward)}`,
+        `${algorithm} from ${checkpoint.path}: ${updates} updates of ${batchSize} trajectories of ${horizon} steps, ${windows} windows of ${units} units${where}; maximising ${String(environmentOptions.reward)}`,
       );
       const rewards: number[] = [];
       const pictures = new RLHFCallback({

@@ -198,7 +198,7 @@ export type {
 export { decodeSafetensors, encodeSafetensors } from './run/safetensors.js';
 export { crc32c, EventFileWriter, fileVersionRecord, scalarRecord } from './run/tfevents.js';
 export { rollcastVersion } from './run/version.js';
-export type { TokenWindows } from './tokeniser/token-windows.js';
+export type { TokenSource, TokenWindows } from './tokeniser/token-windows.js';
 export { fitLine, Tokeniser, tokeniserOptions } from './tokeniser/tokeniser.js';
 export type { ResolvedTokeniserOptions, Scaling, TokeniserOptions } from './tokeniser/tokeniser.js';
 export { ClipActions, RescaleActions } from './vector/box-actions.js';

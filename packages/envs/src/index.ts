@@ -3,6 +3,8 @@ export { Bandit, banditOptions, banditValues, bestArm, meanReward } from './band
 export type { BanditOptions } from './bandit.js';
 export { CartPole, cartPoleOptions } from './cart-pole.js';
 export type { CartPoleOptions } from './cart-pole.js';
+export { AugmentedWindows, augmentOptions } from './degradation/augmentation.js';
+export type { AugmentOptions, ResolvedAugmentOptions } from './degradation/augmentation.js';
 export {
   baselines,
   lastValue,
@@ -19,7 +21,7 @@ export type { CrossingSummary } from './degradation/crossing.js';
 export { dataFormats, dataOptions } from './degradation/data-options.js';
 export type { DataOptions, ResolvedDataOptions } from './degradation/data-options.js';
 export { datasetOptions, RLDataset } from './degradation/dataset.js';
-export type { DegradationWindow, RLDatasetOptions } from './degradation/dataset.js';
+export type { DegradationWindow, RLDatasetOptions, WindowSource } from './degradation/dataset.js';
 export {
   INTERVALS,
   distributionMetrics,
@@ -77,8 +79,10 @@ export type {
 } from './degradation/series.js';
 export { physicalLaws, simulate, simulatorOptions, simulators } from './degradation/simulators.js';
 export type { Simulator, SimulatorName, SimulatorOptions } from './degradation/simulators.js';
-export { saturationShare, tokenWindows, windowTokens } from './degradation/teacher-forcing.js';
+export { saturationShare, tokenSource, tokenWindows, windowTokens } from './degradation/teacher-forcing.js';
 export type { ValueTokeniser } from './degradation/tokeniser.js';
+export { WindowMixture } from './degradation/window-mixture.js';
+export type { MixturePart } from './degradation/window-mixture.js';
 export { GridWorld, gridWorldOptimalReturn, gridWorldOptions, gridWorldValue } from './grid-world.js';
 export type { GridWorldOptions } from './grid-world.js';
 export { MountainCarContinuous, mountainCarContinuousOptions } from './mountain-car-continuous.js';

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { Acrobot } from './acrobot.js';
 import { Bandit, banditOptions, type BanditOptions } from './bandit.js';
 import { CartPole, cartPoleOptions, type CartPoleOptions } from './cart-pole.js';
-import { type RLDataset } from './degradation/dataset.js';
+import { type WindowSource } from './degradation/dataset.js';
 import { DegradationEnvironment } from './degradation/environment.js';
 import { rewardOptions, type RewardOptions } from './degradation/reward.js';
 import { type ValueTokeniser } from './degradation/tokeniser.js';
@@ -42,7 +42,7 @@ export interface SequenceEnvironmentEntry extends Entry {
 
 /** What a forecast environment is made from: windows of data and the tokeniser of the checkpoint. */
 export interface SequenceEnvironmentParts {
-  readonly dataset: RLDataset;
+  readonly dataset: WindowSource;
   readonly tokeniser: ValueTokeniser;
 }
 

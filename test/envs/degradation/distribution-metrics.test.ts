@@ -7,18 +7,9 @@ import {
   meanAbsoluteScaledError,
   rmseByStep,
   weightedQuantileLoss,
-  type DegradationWindow,
 } from '@rollcast/envs';
 
-import { errorOf, ramp } from './support.js';
-
-const windowOf = (context: number[], future: number[]): DegradationWindow => ({
-  unit: 'u',
-  unitIndex: 0,
-  start: 0,
-  context: Float64Array.from(context),
-  future: Float64Array.from(future),
-});
+import { errorOf, ramp, windowOf } from './support.js';
 
 describe('mean absolute scaled error', () => {
   // Context 0, 1, 3: steps 1 and 2, mean 1.5. Errors 1 and 2: mean 1.5. Ratio 1.

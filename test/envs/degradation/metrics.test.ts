@@ -12,26 +12,15 @@ import {
   quantileOfSorted,
   quantilePaths,
   sampleQuantile,
-  type DegradationWindow,
 } from '@rollcast/envs';
 
-import { errorOf, ramp } from './support.js';
-
-function windowOf(context: number[], future: number[], unit = 0): DegradationWindow {
-  return {
-    unit: `u${unit}`,
-    unitIndex: unit,
-    start: 0,
-    context: Float64Array.from(context),
-    future: Float64Array.from(future),
-  };
-}
+import { errorOf, ramp, windowOf } from './support.js';
 
 const options = { sign: 1, bestNaiveRmse: 2 } as const;
 
 describe('point forecasts', () => {
   // Errors: 1, −2 and 0, 3. Squares 1, 4, 0, 9: mean 3.5. Steps: 1→2 up, 2→1 down (wrong); 5→5 level, 5→9 up.
-  const windows = [windowOf([0, 1], [1, 3]), windowOf([5, 5], [5, 6], 1)];
+  const windows = [windowOf([0, 1], [1, 3]), windowOf([5, 5], [5, 6], { unit: 1 })];
   const points = [
     [2, 1],
     [5, 9],
@@ -192,7 +181,11 @@ test('the best naive forecast has ratio 1 and the others more', () => {
 
 describe('paired bootstrap', () => {
   test('errors pool by unit, samples of a window count as their mean', () => {
-    const windows = [windowOf([0], [1], 0), windowOf([0], [2], 0), windowOf([0], [0], 1)];
+    const windows = [
+      windowOf([0], [1], { unit: 0 }),
+      windowOf([0], [2], { unit: 0 }),
+      windowOf([0], [0], { unit: 1 }),
+    ];
     const before = [[[0]], [[0]], [[1], [3]]]; // squares 1, 4 and (1 + 9)/2
     const after = [[[1]], [[1]], [[0]]]; // squares 0, 1 and 0
     expect(pairErrors(windows, before, after)).toEqual([

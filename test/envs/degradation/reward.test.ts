@@ -12,15 +12,16 @@ import {
   type RewardOptions,
 } from '@rollcast/envs';
 
-import { errorOf } from './support.js';
+import { errorOf, windowOf } from './support.js';
 
 // Context 0 … 2 (range 2 = s), truth 3, 4, 5; forecast 4, 3, 5: errors/s 0.5, −0.5, 0; steps from 2: +2, −1, +2.
 const context = Float64Array.of(0, 1, 2);
 const future = Float64Array.of(3, 4, 5);
 const predicted = Float64Array.of(4, 3, 5);
-const window = { unit: 'a', unitIndex: 0, start: 4, context, future };
+const window = { ...windowOf(context, future), unit: 'a', start: 4 };
+const turned = { ...windowOf(context, future, { direction: 'falls' }), unit: 'a', start: 4 };
 
-const score = (options: RewardOptions) => createReward(options, 1).score(window, predicted).reward;
+const score = (options: RewardOptions) => createReward(options).score(window, predicted).reward;
 
 describe('quantities', () => {
   const got = forecastQuantities(predicted, future, 2, 2);
@@ -52,7 +53,7 @@ describe('the scale of a window', () => {
     fc.assert(
       fc.property(value, value, fc.double({ min: 1e-3, max: 1e3, noNaN: true }), (path, truth, factor) => {
         const at = (k: number) =>
-          createReward({ reward: '-mse - nonMonotonicity - finalError', credit: 'sequence' }, 1).score(
+          createReward({ reward: '-mse - nonMonotonicity - finalError', credit: 'sequence' }).score(
             { ...window, context: context.map((x) => k * x), future: Float64Array.from(truth, (x) => k * x) },
             Float64Array.from(path, (x) => k * x),
           ).reward;
@@ -146,8 +147,8 @@ describe('expressions', () => {
   });
 
   test('unknown options and values are a ConfigError', () => {
-    expect(errorOf(() => createReward({ credits: 'step' } as RewardOptions, 1)).message).toContain('credit');
-    expect(errorOf(() => createReward({ credit: 'token' as 'step' }, 1))).toBeInstanceOf(ConfigError);
+    expect(errorOf(() => createReward({ credits: 'step' } as RewardOptions)).message).toContain('credit');
+    expect(errorOf(() => createReward({ credit: 'token' as 'step' }))).toBeInstanceOf(ConfigError);
   });
 });
 
@@ -158,14 +159,14 @@ describe('functions', () => {
       seen = given;
       return 0;
     };
-    createReward({ reward }, -1).score(window, predicted);
+    createReward({ reward }).score(turned, predicted);
     expect(seen).toEqual([
       Float64Array.of(2, 1.5, 2.5),
       Float64Array.of(1.5, 2, 2.5),
       Float64Array.of(0, 0.5, 1),
       { sign: -1, scale: 2, unit: 'a' },
     ]);
-    createReward({ reward, rewardScale: 'raw' }, 1).score(window, predicted);
+    createReward({ reward, rewardScale: 'raw' }).score(window, predicted);
     expect(seen).toEqual([predicted, future, context, { sign: 1, scale: 1, unit: 'a' }]);
   });
 

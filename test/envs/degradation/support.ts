@@ -2,7 +2,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { orientSeries, type Direction, type SeriesSet, type ValueTokeniser } from '@rollcast/envs';
+import {
+  orientSeries,
+  type DegradationWindow,
+  type Direction,
+  type SeriesSet,
+  type ValueTokeniser,
+} from '@rollcast/envs';
 
 /** A folder for the files of one test file. */
 export class DataFolder {
@@ -46,6 +52,22 @@ export function seriesSet(
     },
     direction,
   );
+}
+
+/** A window of a unit that nobody needs, from oriented values. */
+export function windowOf(
+  context: ArrayLike<number>,
+  future: ArrayLike<number>,
+  { unit = 0, direction = 'rises' }: { unit?: number; direction?: Direction } = {},
+): DegradationWindow {
+  return {
+    set: seriesSet({ [`u${unit}`]: [0, 1] }, direction),
+    unit: `u${unit}`,
+    unitIndex: unit,
+    start: 0,
+    context: Float64Array.from(context),
+    future: Float64Array.from(future),
+  };
 }
 
 /** n values by index. */

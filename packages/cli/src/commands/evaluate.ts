@@ -8,7 +8,7 @@ import {
   type Checkpoint,
   type RunDirectory,
 } from '@rollcast/core';
-import { DegradationEnvironment, RLDataset, dataOptions, type DegradationWindow } from '@rollcast/envs';
+import { DegradationEnvironment, RLDataset, dataOptions } from '@rollcast/envs';
 import { Option, type Command } from 'commander';
 
 import {
@@ -16,13 +16,12 @@ import {
   addDataFlags,
   fileSource,
   loadSource,
-  loadWindows,
   parseRecipe,
   type DataFlags,
 } from '../data-source.js';
 import { episodeTable, evaluateEpisodes, playModes } from '../episode-evaluation.js';
-import { evaluate, generatedSequences, type Evaluation, type EvaluationWithPaths } from '../evaluation.js';
-import { givenFlags, integer, number } from '../flags.js';
+import { evaluate, generatedSequences, type Evaluation } from '../evaluation.js';
+import { givenFlags, integer, list, number } from '../flags.js';
 import {
   openForecastRun,
   openRun,
@@ -37,6 +36,7 @@ import { drawCharts, evaluationCharts, evaluationTables, verdict } from '../repo
 import { renderReport, type ReportChart } from '../report/html.js';
 import { renderTextTable } from '../report/table.js';
 import { evaluateCommand, pluginsOfRun, refuseUnnamed } from '../training.js';
+import { heldOutSets, type JudgedSet } from '../windows.js';
 import {
   addBackendFlags,
   addCheckpointFlag,
@@ -54,6 +54,8 @@ interface EvaluateRequest extends DataFlags {
   samples: number;
   seed: number;
   threshold?: number;
+  /** Sets of the run's corpus. */
+  only?: string[];
 }
 
 interface EvaluateFlags extends EvaluateRequest, BackendFlags {
@@ -65,7 +67,7 @@ interface EvaluateFlags extends EvaluateRequest, BackendFlags {
 }
 
 /** Flags that mean something for forecasts alone, and those for runs on step and sequence environments alone. */
-const FORECAST_FLAGS: readonly string[] = [...DATA_FLAGS, 'windowsPerUnit', 'samples', 'threshold'];
+const FORECAST_FLAGS: readonly string[] = [...DATA_FLAGS, 'only', 'windowsPerUnit', 'samples', 'threshold'];
 const EPISODE_FLAGS: readonly string[] = ['env', 'episodes', 'greedy', 'sampled'];
 
 export function addEvaluate(program: Command): void {
@@ -92,6 +94,14 @@ export function addEvaluate(program: Command): void {
       '--threshold <value>',
       'forecasts: in the units of the data, also judge when forecasts cross it (remaining useful life, PHM08 score)',
       number({}),
+    )
+    .addOption(
+      new Option(
+        '--only <sets>',
+        'runs on a corpus: these sets (default: each that was trained on; one that was left out is judged as a whole)',
+      )
+        .argParser(list)
+        .conflicts('data'),
     )
     .option('--json <file>', 'also write the table as JSON');
   addBackendFlags(addDataFlags(command));
@@ -174,33 +184,38 @@ async function runEpisodes(
 }
 
 async function runForecasts(flags: EvaluateFlags, backend: string): Promise<void> {
-  const { run, result, charts } = await evaluateRun(flags, backend);
-  const { evaluation } = result;
-  if (flags.json) writeFileAtomically(flags.json, `${JSON.stringify(evaluation, null, 2)}\n`);
-  console.log(`\n${evaluationTables(evaluation).map(renderTextTable).join('\n')}`);
-  for (const sentence of verdict(evaluation)) console.log(sentence);
-  writeReport(run.reportFile, `Evaluation of ${run.path}`, evaluation, charts, [
-    `npx rollcast evaluate --run ${flags.run}`,
+  const { run, evaluations, charts } = await evaluateRun(flags, backend);
+  const ofCorpus = 'corpus' in parseRecipe(run.config['data']).source && !flags.data;
+  const numbers = ofCorpus ? { sets: evaluations } : evaluations[0];
+  if (flags.json) writeFileAtomically(flags.json, `${JSON.stringify(numbers, null, 2)}\n`);
+  for (const evaluation of evaluations) {
+    console.log(`\n${evaluationTables(evaluation).map(renderTextTable).join('\n')}`);
+    for (const sentence of verdict(evaluation)) console.log(sentence);
+  }
+  const only = flags.only ? ` --only ${flags.only.join(',')}` : '';
+  writeReport(run.reportFile, `Evaluation of ${run.path}`, evaluations, charts, [
+    `npx rollcast evaluate --run ${flags.run}${only}`,
   ]);
   console.log(`\nPage with the pictures: ${run.reportFile}${flags.json ? `; numbers: ${flags.json}` : ''}`);
 }
 
 /**
- * The whole evaluation of a run, its pictures drawn into the run's folder.
+ * The whole evaluation of a run, set by set, its pictures drawn into the run's folder.
  *
  * @param backend - the sentence that says who computes
  */
 export async function evaluateRun(
   flags: EvaluateRequest,
   backend: string,
-): Promise<{ run: RunDirectory; result: EvaluationWithPaths; charts: ReportChart[] }> {
+): Promise<{ run: RunDirectory; evaluations: Evaluation[]; charts: ReportChart[] }> {
   const { run, checkpoint } = openForecastRun(flags.run, flags.checkpoint);
-  const { dataset, windows } = evaluationWindows(flags, run);
+  const { sets, notes } = evaluationSets(flags, run);
   return withLogger(run, async (logger) => {
     logger.info(backend);
-    for (const note of dataset.notes) logger.info(note);
+    for (const note of notes) logger.info(note);
     const loaded = readModel(checkpoint);
     const { contextLength, horizon } = loaded.description;
+    const { dataset } = sets[0];
     if (dataset.contextLength !== contextLength || dataset.horizon !== horizon) {
       throw new ConfigError(
         `The run's model reads ${contextLength} points and forecasts ${horizon}; its data recipe says ${dataset.contextLength} and ${dataset.horizon}.`,
@@ -208,28 +223,38 @@ export async function evaluateRun(
     }
     const reference = readReference(checkpoint, loaded);
     if (!reference) logger.info('this run was not fine-tuned: policy and reference are the same model');
-    const environment = new DegradationEnvironment(dataset, loaded.tokeniser);
-    const bar = progress({
-      label: 'evaluating',
-      total: generatedSequences({ windows, samples: flags.samples }),
-      unit: 'sequences',
-    });
+    const { samples, seed, threshold, windowsPerUnit } = flags;
+    const work = sets.map(({ name, dataset }) => ({
+      name,
+      environment: new DegradationEnvironment(dataset, loaded.tokeniser),
+      windows: dataset.evenlySpacedWindows(windowsPerUnit),
+    }));
+    const total = work.reduce((sum, { windows }) => sum + generatedSequences({ windows, samples }), 0);
+    const bar = progress({ label: 'evaluating', total, unit: 'sequences' });
+    const evaluations: Evaluation[] = [];
+    const charts: ReportChart[] = [];
+    let before = 0;
     try {
-      const result = evaluate({
-        environment,
-        windows,
-        policy: loaded.model,
-        referencePolicy: reference ?? loaded.model,
-        samples: flags.samples,
-        seed: flags.seed,
-        threshold: flags.threshold,
-        onProgress: (done) => bar.tick(done),
-      });
+      for (const { name, environment, windows } of work) {
+        const result = evaluate({
+          environment,
+          windows,
+          policy: loaded.model,
+          referencePolicy: reference ?? loaded.model,
+          samples,
+          seed,
+          threshold,
+          onProgress: (done) => bar.tick(before + done),
+        });
+        before += generatedSequences({ windows, samples });
+        evaluations.push(result.evaluation);
+        const drawn = evaluationCharts(result, windows, windows[0].set, sets.length > 1 ? name : undefined);
+        charts.push(...(await drawCharts(run.plotFolder, drawn)));
+      }
       bar.done();
-      const charts = await drawCharts(run.plotFolder, evaluationCharts(result, windows, dataset.set));
       const caption =
         'What the fine-tuning saw, update by update: windows are drawn at random, so the reward is noisy.';
-      return { run, result, charts: [...charts, ...trainingChart(run, 'reward', caption)] };
+      return { run, evaluations, charts: [...charts, ...trainingChart(run, 'reward', caption)] };
     } finally {
       bar.done();
       reference?.dispose();
@@ -245,33 +270,43 @@ function trainingChart({ plotFolder }: RunDirectory, name: string, caption: stri
   return [{ title: 'Training', svg: readFileSync(file, 'utf8'), caption }];
 }
 
-/** The page of an evaluation. */
+/** The page of an evaluation, of one set or of several. */
 export function writeReport(
   file: string,
   title: string,
-  evaluation: Evaluation,
+  evaluations: readonly Evaluation[],
   charts: readonly ReportChart[],
   commands: readonly string[],
 ): void {
+  const told = (evaluation: Evaluation): string[] =>
+    verdict(evaluation).map((text) => (evaluations.length > 1 ? `${evaluation.dataset}: ${text}` : text));
   const page = renderReport({
     title,
-    summary: verdict(evaluation),
-    tables: evaluationTables(evaluation),
+    summary: evaluations.flatMap(told),
+    tables: evaluations.flatMap(evaluationTables),
     charts,
     commands,
   });
   writeFileAtomically(file, page);
 }
 
-/** Held-out units of the run, or all units of the files given. */
-function evaluationWindows(
+/** Held-out units of the run, set by set, or all units of the files given. */
+function evaluationSets(
   flags: EvaluateRequest,
   run: RunDirectory,
-): { dataset: RLDataset; windows: readonly DegradationWindow[] } {
+): { sets: readonly JudgedSet[]; notes: readonly string[] } {
   const recipe = parseRecipe(run.config['data']);
   const files = fileSource(flags);
-  const dataset = files
-    ? new RLDataset(loadSource({ files: resolveOptions(dataOptions, files, 'data') }), recipe.windows)
-    : loadWindows(recipe).heldOut;
-  return { dataset, windows: dataset.evenlySpacedWindows(flags.windowsPerUnit) };
+  if (files) {
+    const set = loadSource({ files: resolveOptions(dataOptions, files, 'data') });
+    const dataset = new RLDataset(set, recipe.windows);
+    return { sets: [{ name: set.name, dataset }], notes: dataset.notes };
+  }
+  const held = heldOutSets(recipe, flags.only);
+  if (flags.threshold !== undefined && held.sets.length > 1) {
+    throw new ConfigError(
+      `--threshold ${flags.threshold} is in the units of one data set, and this run has several; name one with --only: ${held.sets.map(({ name }) => name).join(', ')}.`,
+    );
+  }
+  return held;
 }

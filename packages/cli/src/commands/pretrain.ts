@@ -1,5 +1,6 @@
 import {
   CheckpointStore,
+  ConfigError,
   DegradationTransformer,
   RunDirectory,
   Tokeniser,
@@ -8,24 +9,20 @@ import {
   tokeniserOptions,
   type Logger,
 } from '@rollcast/core';
-import { Pretrainer, crossEntropy, pretrainOptions } from '@rollcast/algos';
-import { saturationShare, simulators, tokenWindows, type RLDataset } from '@rollcast/envs';
-import type { Command } from 'commander';
+import { Pretrainer, pretrainOptions } from '@rollcast/algos';
+import { saturationShare, simulators, tokenSource } from '@rollcast/envs';
+import { Option, type Command } from 'commander';
 import { z } from 'zod';
 
-import {
-  addDataFlags,
-  addWindowFlags,
-  dataRecipe,
-  fileSource,
-  loadWindows,
-  type DataFlags,
-} from '../data-source.js';
+import { corpusSource, type CorpusFlags } from '../corpus.js';
+import { addDataFlags, addWindowFlags, dataRecipe, fileSource, type DataFlags } from '../data-source.js';
 import { collect, integer, list, number, parseSettings } from '../flags.js';
 import { listenForInterrupt } from '../interrupt.js';
 import { checkpointFiles, readAlgorithmState, readModel, type LoadedModel } from '../model-files.js';
 import { progress } from '../progress.js';
 import { goOn } from '../training.js';
+import { HELD_OUT, Looks, Validation } from '../validation.js';
+import { loadWindows, type LoadedWindows } from '../windows.js';
 import {
   addBackendFlags,
   addRunFlags,
@@ -42,12 +39,19 @@ export const pretrainRunConfig = z.strictObject({
   data: dataRecipe,
   model: degradationTransformerOptions,
   tokeniser: tokeniserOptions,
-  pretrain: pretrainOptions,
+  pretrain: z.strictObject({
+    ...pretrainOptions.shape,
+    patience: z
+      .int()
+      .min(0)
+      .default(0)
+      .describe('looks at the held-out windows without improvement after which training stops; 0: never'),
+  }),
   seed: z.int().min(0),
 });
 export type PretrainRunConfig = z.output<typeof pretrainRunConfig>;
 
-interface PretrainFlags extends DataFlags, RunFlags, BackendFlags {
+interface PretrainFlags extends DataFlags, CorpusFlags, RunFlags, BackendFlags {
   simulator: string[];
   units: number;
   context: number;
@@ -63,16 +67,20 @@ interface PretrainFlags extends DataFlags, RunFlags, BackendFlags {
 
 /** Steps between two looks at the held-out windows; the best of them is kept. */
 const VALIDATE_EVERY = 50;
-/** Held-out windows that a look takes, spread evenly over the units. */
-const VALIDATION_WINDOWS = 128;
-/** The metric of a look. */
-const HELD_OUT = 'validation/crossEntropy';
 
 export function addPretrain(program: Command): void {
   const command = program
     .command('pretrain')
     .description('Teach a new transformer the next token, on data files or on simulated wear.');
   addWindowFlags(addDataFlags(command))
+    .addOption(
+      new Option(
+        '--corpus <file>',
+        'instead of --data: several data sets and simulators with weights, as JSON',
+      ).conflicts(['data', 'simulator', 'units']),
+    )
+    .option('--data-root <folder>', "folder of the corpus's files (default: that of the corpus file)")
+    .option('--leave-out <sets>', 'sets of the corpus that are not trained on', list)
     .option('--simulator <laws>', `without --data: ${Object.keys(simulators).join(', ')}, or all`, list, [
       'all',
     ])
@@ -106,6 +114,7 @@ export function addPretrain(program: Command): void {
 /** Flags → everything filled in. Data are read once here, so that bad data leave no run folder behind. */
 function resolvePretrain(flags: PretrainFlags): PretrainRunConfig {
   const files = fileSource(flags);
+  const corpus = corpusSource(flags);
   const settings = parseSettings(flags.set, ['model', 'tokeniser', 'pretrain']);
   const { context: contextLength, horizon, stride, seed } = flags;
   const vocabularySize = settings['tokeniser']?.['vocabularySize'] ?? settings['model']?.['vocabularySize'];
@@ -114,7 +123,11 @@ function resolvePretrain(flags: PretrainFlags): PretrainRunConfig {
     pretrainRunConfig,
     {
       data: {
-        source: files ? { files } : { simulated: { laws: flags.simulator, units: flags.units, seed } },
+        source: corpus
+          ? { corpus }
+          : files
+            ? { files }
+            : { simulated: { laws: flags.simulator, units: flags.units, seed } },
         windows: { contextLength, horizon, stride },
         holdoutShare: flags.holdout,
         splitSeed: seed,
@@ -132,7 +145,10 @@ function resolvePretrain(flags: PretrainFlags): PretrainRunConfig {
     '',
   );
   new DegradationTransformer({ ...config.model, layers: 1 }).dispose(); // refuses what cannot be built
-  loadWindows(config.data);
+  if (loadWindows(config.data).sets.every(({ heldOut }) => !heldOut))
+    throw new ConfigError(
+      'Every set of the corpus has one unit, so that none can be held out. Add a set of two units or more.',
+    );
   return config;
 }
 
@@ -145,30 +161,24 @@ export async function runPretraining(run: RunDirectory, backend: string, resume:
   const config = resolveOptions(pretrainRunConfig, run.config, '');
   await withLogger(run, async (logger) => {
     logger.info(backend);
-    const { train, heldOut, notes } = loadWindows(config.data);
-    for (const note of notes) logger.info(note);
+    const data = loadWindows(config.data);
+    for (const note of data.notes) logger.info(note);
     const store = new CheckpointStore(run.checkpointFolder);
     const checkpoint = resume ? goOn(run, logger) : undefined;
     const loaded = checkpoint ? readModel(checkpoint) : newModel(config);
     const { model, tokeniser } = loaded;
-    describeStart(logger, loaded, train, heldOut);
-    const windows = tokenWindows(train, tokeniser);
-    const validation = tokenWindows(heldOut, tokeniser);
-    const validated = Array.from({ length: Math.min(VALIDATION_WINDOWS, validation.length) }, (_, i) =>
-      Math.floor((i * validation.length) / Math.min(VALIDATION_WINDOWS, validation.length)),
-    );
-    const trainer = new Pretrainer(model, windows, config.pretrain, config.seed);
-    let best = Infinity;
-    if (checkpoint) {
-      trainer.restore(readAlgorithmState(checkpoint));
-      best = bestSoFar(run, store, logger);
-    }
+    describeStart(logger, loaded, data);
+    const validation = new Validation(data.sets, tokeniser);
+    const { patience, ...options } = config.pretrain;
+    const trainer = new Pretrainer(model, tokenSource(data.train, tokeniser), options, config.seed);
+    if (checkpoint) trainer.restore(readAlgorithmState(checkpoint));
+    const looks = new Looks(patience, checkpoint ? earlierLooks(run, store, logger) : []);
     const { steps } = config.pretrain;
     const bar = progress({ label: 'pre-training', total: steps, unit: 'steps' });
     let stopped = false;
     const interrupt = listenForInterrupt(() => (stopped = true));
     try {
-      while (trainer.stepsDone < steps && !stopped) {
+      while (trainer.stepsDone < steps && !stopped && !looks.exhausted) {
         const stats = trainer.step();
         const done = trainer.stepsDone;
         const metrics: Record<string, number> = {
@@ -178,17 +188,16 @@ export async function runPretraining(run: RunDirectory, backend: string, resume:
         };
         await new Promise((resolve) => setImmediate(resolve));
         const validates = done % VALIDATE_EVERY === 0 || done === steps;
-        if (validates) metrics[HELD_OUT] = crossEntropy(model, validation, validated);
+        if (validates) Object.assign(metrics, validation.look(model));
         run.appendMetrics({ ...metrics, update: done });
         if (validates || stopped) {
-          const held = metrics[HELD_OUT] ?? Infinity;
           run.flushMetrics();
-          store.save(done, checkpointFiles(loaded, trainer.state()), { best: held < best });
-          best = Math.min(best, held);
+          const best = validates && looks.add(metrics[HELD_OUT]);
+          store.save(done, checkpointFiles(loaded, trainer.state()), { best });
         }
         bar.tick(
           done,
-          `cross-entropy ${stats.loss.toFixed(3)} nats, held out ${Number.isFinite(best) ? best.toFixed(3) : '–'}`,
+          `cross-entropy ${stats.loss.toFixed(3)} nats, held out ${Number.isFinite(looks.best) ? looks.best.toFixed(3) : '–'}`,
         );
       }
     } finally {
@@ -198,15 +207,15 @@ export async function runPretraining(run: RunDirectory, backend: string, resume:
       model.dispose();
     }
     logger.info(
-      trainer.stepsDone < steps
+      trainer.stepsDone < steps && !looks.exhausted
         ? `stopped after ${trainer.stepsDone} of ${steps} steps; continue with: rollcast pretrain --out ${run.path} --resume`
-        : `done: held-out cross-entropy ${best.toFixed(3)} nats a token (guessing: ${Math.log(model.vocabularySize).toFixed(3)}); best checkpoint update-${store.best()} in ${run.path}`,
+        : `done${looks.exhausted ? ` after ${trainer.stepsDone} of ${steps} steps: nothing improved in the last ${patience} looks` : ''}: held-out cross-entropy ${looks.best.toFixed(3)} nats a token (guessing: ${Math.log(model.vocabularySize).toFixed(3)}); best checkpoint update-${store.best()} in ${run.path}`,
     );
   });
 }
 
-/** The lowest held-out cross-entropy so far; its checkpoint is marked as the best, whatever a killed process or damage has left. */
-function bestSoFar(run: RunDirectory, store: CheckpointStore, logger: Logger): number {
+/** What earlier looks found, in order; the checkpoint of the best is marked, whatever a killed process or damage has left. */
+function earlierLooks(run: RunDirectory, store: CheckpointStore, logger: Logger): number[] {
   const looks = run.readMetrics().filter((record) => HELD_OUT in record);
   const kept = store.list();
   const [best] = looks
@@ -219,7 +228,7 @@ function bestSoFar(run: RunDirectory, store: CheckpointStore, logger: Logger): n
     logger.warn(`${(error as Error).message} It is marked anew, by the metrics.`);
   }
   if (best && best.update !== marked) store.markBest(best.update);
-  return Math.min(...looks.map((record) => record[HELD_OUT]));
+  return looks.map((record) => record[HELD_OUT]);
 }
 
 function newModel(config: PretrainRunConfig): LoadedModel {
@@ -232,20 +241,24 @@ function newModel(config: PretrainRunConfig): LoadedModel {
   };
 }
 
-function describeStart(
-  logger: Logger,
-  { model, tokeniser }: LoadedModel,
-  train: RLDataset,
-  heldOut: RLDataset,
-): void {
+function describeStart(logger: Logger, { model, tokeniser }: LoadedModel, { sets }: LoadedWindows): void {
   const { layers, width, heads } = model.config;
   const { scaling, bins, vocabularySize } = tokeniser.config;
-  logger.info(
-    `data: ${train.units.length} units to train on (${train.length} windows), ${heldOut.units.length} held out (${heldOut.length})`,
-  );
+  const weights = sets.reduce((sum, { weight }) => sum + weight, 0);
+  for (const { name, weight, train, heldOut } of sets) {
+    const share = `${name}, ${((100 * weight) / weights).toFixed(0)} % of the windows`;
+    logger.info(
+      `data${sets.length > 1 ? ` (${share})` : ''}: ${train.units.length} units to train on (${train.length} windows), ${heldOut?.units.length ?? 0} held out (${heldOut?.length ?? 0})`,
+    );
+  }
   logger.info(`model: ${layers} layers, ${width} wide, ${heads} heads, ${model.parameters.size} parameters`);
-  const share = saturationShare(heldOut.evenlySpacedWindows(), tokeniser);
+  const saturated = sets.flatMap(({ name, heldOut }) =>
+    heldOut ? [{ name, share: saturationShare(heldOut.evenlySpacedWindows(), tokeniser) }] : [],
+  );
+  const told = saturated.map(
+    ({ name, share }) => `${(100 * share).toFixed(2)} %${saturated.length > 1 ? ` (${name})` : ''}`,
+  );
   logger.info(
-    `tokens: ${vocabularySize} ${bins} bins of ${scaling}; ${(100 * share).toFixed(2)} % of held-out future points saturate`,
+    `tokens: ${vocabularySize} ${bins} bins of ${scaling}; ${told.join(', ')} of held-out future points saturate`,
   );
 }

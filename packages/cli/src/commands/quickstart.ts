@@ -53,16 +53,15 @@ export function addQuickstart(program: Command): void {
     if (process.exitCode) return;
     console.log('\n3/3  Judging both on cells that neither has seen.');
     const { windowsPerUnit } = QUICK;
-    const { result, charts } = await evaluateRun(
+    const { evaluations, charts } = await evaluateRun(
       { run: trainPath, windowsPerUnit, samples: 16, seed: 0 },
       backend,
     );
-    console.log(`\n${renderTextTable(evaluationTable(result.evaluation))}\n`);
-    for (const sentence of verdict(result.evaluation)) console.log(sentence);
+    const [evaluation] = evaluations;
+    console.log(`\n${renderTextTable(evaluationTable(evaluation))}\n`);
+    for (const sentence of verdict(evaluation)) console.log(sentence);
     const page = join(out, 'report.html');
-    writeReport(page, 'Rollcast quick start: simulated battery cells', result.evaluation, charts, [
-      'npm start',
-    ]);
+    writeReport(page, 'Rollcast quick start: simulated battery cells', evaluations, charts, ['npm start']);
     console.log(`\nThe table and the plots on one page: ${page}`);
   });
 }

@@ -146,12 +146,19 @@ interface EvaluationChart {
   readonly chart: Chart;
 }
 
-/** Forecasts of some windows, and the error by horizon. */
+/**
+ * Forecasts of some windows, and the error by horizon.
+ *
+ * @param name - of the set, where it is one of several
+ */
 export function evaluationCharts(
   { reference, policy }: EvaluationWithPaths,
   windows: readonly DegradationWindow[],
   set: SeriesSet,
+  name?: string,
 ): EvaluationChart[] {
+  const file = (what: string): string => (name === undefined ? what : `${what}-${name}`);
+  const titled = (title: string): string => (name === undefined ? title : `${title}: ${name}`);
   const raw = (values: ArrayLike<number>): number[] => Array.from(orient(values, set.sign));
   const chosen = Array.from({ length: Math.min(DRAWN_WINDOWS, windows.length) }, (_, i) =>
     Math.floor(((i + 0.5) * windows.length) / Math.min(DRAWN_WINDOWS, windows.length)),
@@ -167,8 +174,8 @@ export function evaluationCharts(
     sampled.map((paths) => [meanPath(paths)]);
   return [
     {
-      name: 'evaluation-forecasts',
-      title: 'Forecasts',
+      name: file('evaluation-forecasts'),
+      title: titled('Forecasts'),
       caption: `Windows spread evenly over those evaluated: sampled paths of the tuned policy, their mean, and the mean of the frozen reference.`,
       chart: forecastChart({
         title: 'Forecasts of windows that were not trained on, and what happened',
@@ -185,8 +192,8 @@ export function evaluationCharts(
       }),
     },
     {
-      name: 'evaluation-error-by-horizon',
-      title: 'Error by horizon',
+      name: file('evaluation-error-by-horizon'),
+      title: titled('Error by horizon'),
       caption: 'Root mean squared error, step by step.',
       chart: errorByHorizonChart({
         title: 'Error by horizon',

@@ -96,7 +96,7 @@ export class RLHFCallback<Batch extends SequenceBatch = SequenceBatch> implement
     const referenceViews = referencePolicy && this.sampleViews(referencePolicy);
     const chart = forecastChart({
       title: `Generated and true trajectories after ${update} ${update === 1 ? 'update' : 'updates'}`,
-      yLabel: views[0][0].valueLabel,
+      yLabel: commonLabel(views.map(([{ valueLabel }]) => valueLabel)),
       windows: views.map((fan, row) => toWindow(fan, referenceViews?.[row])),
       names: { mean: `policy, mean of ${samples}`, reference: `reference, mean of ${samples}` },
     });
@@ -144,6 +144,11 @@ export class RLHFCallback<Batch extends SequenceBatch = SequenceBatch> implement
   private klLabel(): string {
     return this.options.klMetric.endsWith('PerSequence') ? 'KL [nats per sequence]' : 'KL [nats per token]';
   }
+}
+
+/** Windows of one picture may come from several data sets. */
+function commonLabel(labels: readonly string[]): string {
+  return new Set(labels).size === 1 ? labels[0] : 'value';
 }
 
 /** Mean over sequences of the sum of rewards over real steps. */

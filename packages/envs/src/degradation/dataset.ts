@@ -24,6 +24,8 @@ export type RLDatasetOptions = z.input<typeof datasetOptions>;
 
 /** One piece of a unit's history, oriented so that wear rises. The arrays are views of the data: do not write to them. */
 export interface DegradationWindow {
+  /** What it is a piece of: unit of the values, direction of wear. */
+  readonly set: SeriesSet;
   readonly unit: string;
   /** Index into `RLDataset.units`. */
   readonly unitIndex: number;
@@ -35,11 +37,21 @@ export interface DegradationWindow {
   readonly future: Float64Array;
 }
 
+/** Where windows to learn from are drawn. */
+export interface WindowSource {
+  /** W, observed points. */
+  readonly contextLength: number;
+  /** L, points to forecast. */
+  readonly horizon: number;
+  /** A random window. */
+  draw(random: RandomStream): DegradationWindow;
+}
+
 /** Evaluation windows per unit unless asked otherwise. */
 const EVALUATION_WINDOWS = 40;
 
 /** All windows of a set, at a stride. Units shorter than W + L are skipped and named. */
-export class RLDataset {
+export class RLDataset implements WindowSource {
   readonly contextLength: number;
   readonly horizon: number;
   readonly stride: number;
@@ -114,10 +126,10 @@ export class RLDataset {
     return this.windowAt(low, (i - this.offsets[low]) * this.stride);
   }
 
-  /** The index of a random window: a unit, all equally likely, then one of its windows. */
-  draw(random: RandomStream): number {
+  /** A random window: of a unit, all equally likely, one of its windows. */
+  draw(random: RandomStream): DegradationWindow {
     const unit = random.integer(this.units.length);
-    return this.offsets[unit] + random.integer(this.offsets[unit + 1] - this.offsets[unit]);
+    return this.windowAt(unit, random.integer(this.offsets[unit + 1] - this.offsets[unit]) * this.stride);
   }
 
   /**
@@ -143,6 +155,7 @@ export class RLDataset {
     const { unit, values } = this.units[unitIndex];
     const now = start + this.contextLength;
     return {
+      set: this.set,
       unit,
       unitIndex,
       start,

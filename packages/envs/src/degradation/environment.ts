@@ -12,7 +12,7 @@ import {
   type TrajectoryView,
 } from '@rollcast/core';
 
-import { type DegradationWindow, type RLDataset } from './dataset.js';
+import { type DegradationWindow, type WindowSource } from './dataset.js';
 import { createReward, type Reward, type RewardOptions } from './reward.js';
 import { orient } from './series.js';
 import { type ValueTokeniser } from './tokeniser.js';
@@ -41,22 +41,21 @@ export class DegradationEnvironment<Scaling = unknown> implements SequenceEnviro
    * @throws {ConfigError} when the reward options are wrong
    */
   constructor(
-    readonly dataset: RLDataset,
+    readonly dataset: WindowSource,
     readonly tokeniser: ValueTokeniser<Scaling>,
     options: RewardOptions = {},
   ) {
     this.vocabularySize = tokeniser.vocabularySize;
     this.contextLength = dataset.contextLength;
     this.horizon = dataset.horizon;
-    this.scorer = createReward(options, dataset.set.sign);
+    this.scorer = createReward(options);
   }
 
-  /** Draws a unit, then one of its windows: long-lived units do not count for more. */
+  /** Draws windows from the source: a unit, then one of its windows, so that long-lived units do not count for more. */
   sample(batchSize: number, random: RandomStream): DegradationBatch<Scaling> {
     if (!Number.isInteger(batchSize) || batchSize < 1)
       throw new ConfigError(`batchSize must be an integer ≥ 1; got ${batchSize}.`);
-    const drawn = Array.from({ length: batchSize }, () => this.dataset.draw(random));
-    return this.batch(drawn.map((i) => this.dataset.window(i)));
+    return this.batch(Array.from({ length: batchSize }, () => this.dataset.draw(random)));
   }
 
   /** A batch of the given windows, in their order; for evaluation. */
@@ -141,8 +140,8 @@ export class DegradationEnvironment<Scaling = unknown> implements SequenceEnviro
   /** Row `index` in the data's own units: a falling column falls again. */
   view(batch: DegradationBatch<Scaling>, index: number, generated: Int32Array): TrajectoryView {
     this.checkTokens(batch, generated);
-    const { unit, start, context, future } = batch.windows[index];
-    const { sign, valueLabel } = this.dataset.set;
+    const { set, unit, start, context, future } = batch.windows[index];
+    const { sign, valueLabel } = set;
     const raw = (values: Float64Array) => Array.from(orient(values, sign));
     return {
       title: `${unit}, from point ${start + 1}`,

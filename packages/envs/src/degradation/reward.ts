@@ -161,12 +161,11 @@ export function expressionReward(
 }
 
 /**
- * Builds the reward of a set of windows.
+ * Builds the reward of windows.
  *
- * @param sign - raw = sign × oriented; told to the user's function
  * @throws {ConfigError} for options out of range or an expression that does not parse
  */
-export function createReward(options: RewardOptions, sign: 1 | -1): Reward {
+export function createReward(options: RewardOptions): Reward {
   const { reward, rewardScale, credit } = resolveOptions(rewardOptions, options, 'reward');
   const expression = typeof reward === 'string' ? parseReward(reward) : undefined;
   const used = new Set<QuantityName>([...(expression?.quantities ?? []), 'mse', 'nonMonotonicity']);
@@ -175,7 +174,7 @@ export function createReward(options: RewardOptions, sign: 1 | -1): Reward {
     text,
     reported: (Object.keys(quantities) as QuantityName[]).filter((name) => used.has(name)),
     score(window, predicted) {
-      const { context, future, unit } = window;
+      const { set, context, future, unit } = window;
       const scale = rewardScale === 'raw' ? 1 : windowScale(context, future);
       const values = forecastQuantities(predicted, future, context[context.length - 1], scale);
       const divide = (series: Float64Array) => series.map((value) => value / scale);
@@ -186,7 +185,7 @@ export function createReward(options: RewardOptions, sign: 1 | -1): Reward {
         return { reward: result, quantities: values, components: {} };
       }
       const call = (): unknown =>
-        reward(series.predicted, series.target, series.context, { sign, scale, unit });
+        reward(series.predicted, series.target, series.context, { sign: set.sign, scale, unit });
       const { result, components } = userReward(called(call, text, window), future.length, credit, text);
       checkFinite(result, text, window);
       return { reward: result, quantities: values, components };

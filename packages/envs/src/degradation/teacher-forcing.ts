@@ -1,9 +1,9 @@
 /**
  * Whole windows as tokens, for pre-training on the next token, and how many of them the tokeniser cannot tell apart.
  */
-import { type TokenWindows } from '@rollcast/core';
+import { type TokenSource, type TokenWindows } from '@rollcast/core';
 
-import { type DegradationWindow, type RLDataset } from './dataset.js';
+import { type DegradationWindow, type RLDataset, type WindowSource } from './dataset.js';
 import { type ValueTokeniser } from './tokeniser.js';
 
 /** A dataset, or windows picked from one. */
@@ -26,18 +26,21 @@ export function windowTokens<Scaling>(
   return tokens;
 }
 
+/** Windows drawn from a source as tokens: what a `Pretrainer` learns from. */
+export function tokenSource<Scaling>(source: WindowSource, tokeniser: ValueTokeniser<Scaling>): TokenSource {
+  const { contextLength, horizon } = source;
+  return { contextLength, horizon, draw: (random) => windowTokens(source.draw(random), tokeniser) };
+}
+
 /**
- * All windows of a dataset as tokens: what a `Pretrainer` learns from.
+ * All windows of a dataset as tokens, to learn from and to look at one by one.
  *
  * @returns windows that are made into tokens when they are asked for
  */
 export function tokenWindows<Scaling>(dataset: RLDataset, tokeniser: ValueTokeniser<Scaling>): TokenWindows {
-  const { contextLength, horizon, length } = dataset;
   return {
-    contextLength,
-    horizon,
-    length,
-    draw: (random) => dataset.draw(random),
+    ...tokenSource(dataset, tokeniser),
+    length: dataset.length,
     tokens: (index) => windowTokens(dataset.window(index), tokeniser),
   };
 }

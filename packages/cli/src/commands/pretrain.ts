@@ -41,6 +41,11 @@ export const pretrainRunConfig = z.strictObject({
   tokeniser: tokeniserOptions,
   pretrain: z.strictObject({
     ...pretrainOptions.shape,
+    validateEvery: z
+      .int()
+      .min(1)
+      .default(50)
+      .describe('steps between two looks at the held-out windows; the best of them is kept'),
     patience: z
       .int()
       .min(0)
@@ -64,9 +69,6 @@ interface PretrainFlags extends DataFlags, CorpusFlags, RunFlags, BackendFlags {
   seed: number;
   set: string[];
 }
-
-/** Steps between two looks at the held-out windows; the best of them is kept. */
-const VALIDATE_EVERY = 50;
 
 export function addPretrain(program: Command): void {
   const command = program
@@ -169,7 +171,7 @@ export async function runPretraining(run: RunDirectory, backend: string, resume:
     const { model, tokeniser } = loaded;
     describeStart(logger, loaded, data);
     const validation = new Validation(data.sets, tokeniser);
-    const { patience, ...options } = config.pretrain;
+    const { validateEvery, patience, ...options } = config.pretrain;
     const trainer = new Pretrainer(model, tokenSource(data.train, tokeniser), options, config.seed);
     if (checkpoint) trainer.restore(readAlgorithmState(checkpoint));
     const looks = new Looks(patience, checkpoint ? earlierLooks(run, store, logger) : []);
@@ -187,7 +189,7 @@ export async function runPretraining(run: RunDirectory, backend: string, resume:
           'pretrain/learningRate': stats.learningRate,
         };
         await new Promise((resolve) => setImmediate(resolve));
-        const validates = done % VALIDATE_EVERY === 0 || done === steps;
+        const validates = done % validateEvery === 0 || done === steps;
         if (validates) Object.assign(metrics, validation.look(model));
         run.appendMetrics({ ...metrics, update: done });
         if (validates || stopped) {

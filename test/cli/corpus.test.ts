@@ -144,6 +144,7 @@ describe('after pre-training on a corpus', () => {
     const out = await succeed('evaluate', '--run', at('tuned'), ...few, '--json', at('e.json'));
     expect(out).toContain('cells: 2 windows of 1 units');
     expect(out).toContain('cracks: 2 windows of 1 units');
+    expect(out).toMatch(/All sets: .*\nset .*\n.*\ncells +2 +1 .*\ncracks +2 +1 /);
     const { sets: judged } = JSON.parse(readFileSync(at('e.json'), 'utf8')) as {
       sets: { dataset: string }[];
     };

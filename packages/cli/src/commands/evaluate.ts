@@ -32,7 +32,13 @@ import {
   type CheckpointChoice,
 } from '../model-files.js';
 import { progress } from '../progress.js';
-import { drawCharts, evaluationCharts, evaluationTables, verdict } from '../report/evaluation-report.js';
+import {
+  drawCharts,
+  evaluationCharts,
+  evaluationTables,
+  overviewTable,
+  verdict,
+} from '../report/evaluation-report.js';
 import { renderReport, type ReportChart } from '../report/html.js';
 import { renderTextTable } from '../report/table.js';
 import { evaluateCommand, pluginsOfRun, refuseUnnamed } from '../training.js';
@@ -192,6 +198,7 @@ async function runForecasts(flags: EvaluateFlags, backend: string): Promise<void
     console.log(`\n${evaluationTables(evaluation).map(renderTextTable).join('\n')}`);
     for (const sentence of verdict(evaluation)) console.log(sentence);
   }
+  if (evaluations.length > 1) console.log(`\n${renderTextTable(overviewTable(evaluations))}`);
   const only = flags.only ? ` --only ${flags.only.join(',')}` : '';
   writeReport(run.reportFile, `Evaluation of ${run.path}`, evaluations, charts, [
     `npx rollcast evaluate --run ${flags.run}${only}`,
@@ -283,7 +290,10 @@ export function writeReport(
   const page = renderReport({
     title,
     summary: evaluations.flatMap(told),
-    tables: evaluations.flatMap(evaluationTables),
+    tables: [
+      ...(evaluations.length > 1 ? [overviewTable(evaluations)] : []),
+      ...evaluations.flatMap(evaluationTables),
+    ],
     charts,
     commands,
   });

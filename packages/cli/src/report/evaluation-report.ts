@@ -23,6 +23,38 @@ export function evaluationTables(evaluation: Evaluation): Table[] {
   return [evaluationTable(evaluation), distributionTable(evaluation), ...lifeTables(evaluation)];
 }
 
+/** Several sets at a glance: errors as shares of the best line of each, so that they can be compared. */
+export function overviewTable(evaluations: readonly Evaluation[]): Table {
+  return {
+    title: 'All sets: RMSE / best line, and coverage',
+    columns: [
+      { label: 'set', align: 'left' },
+      { label: 'windows' },
+      { label: 'units' },
+      { label: 'best line' },
+      ...['reference', 'policy'].flatMap((who) => [
+        { label: `${who} mean`, digits: 3 },
+        { label: 'sample', digits: 3 },
+        { label: 'cover 80 %', digits: 3 },
+      ]),
+    ],
+    rows: evaluations.map(({ dataset, windows, units, bestNaive, methods }) => {
+      const row = (name: string) => methods.find((method) => method.name === name)!;
+      return [
+        dataset,
+        windows,
+        units,
+        bestNaive,
+        ...['reference', 'policy'].flatMap((who) => [
+          row(`${who}-mean`).ratioToBestNaive,
+          row(`${who}-sample`).ratioToBestNaive,
+          row(`${who}-mean`).coverage80,
+        ]),
+      ];
+    }),
+  };
+}
+
 /** The table of the contract: one row a method, one column a quantity, in the data's own units. */
 export function evaluationTable({ dataset, windows, units, methods }: Evaluation): Table {
   const steps = Object.keys(methods[0].rmseAt);

@@ -39,6 +39,12 @@ function wideCsv(units: number, length: number): string {
   return [['cycle', ...names], ...rows].map((row) => row.join(',')).join('\n');
 }
 
+function timesCsv(units: number, length: number): string {
+  const names = Array.from({ length: units }, (_, u) => `cycles_${u}`);
+  const rows = Array.from({ length }, (_, i) => [9 + 0.2 * i, ...names.map((_, u) => i * i + u * i)]);
+  return [['crack_mm', ...names], ...rows].map((row) => row.join(',')).join('\n');
+}
+
 function cmapss(units: number, length: number): string {
   const random = new RandomStream(5, 'fuzz/cmapss');
   const rows: string[] = [];
@@ -71,7 +77,7 @@ function tableTarget(
   };
 }
 
-/** Long and wide CSV, C-MAPSS text and safetensors. */
+/** Long and wide CSV, wide CSV of times, C-MAPSS text and safetensors. */
 export function dataTargets(folder: string): FuzzTarget[] {
   const one = <T>(random: RandomStream, from: readonly T[]): T => from[random.integer(from.length)];
   const arrays = {
@@ -90,6 +96,9 @@ export function dataTargets(folder: string): FuzzTarget[] {
       ]),
     ),
     tableTarget('wide csv', folder, wideCsv(4, 12), ',', (random) => one(random, [{}, { format: 'wide' }])),
+    tableTarget('wide csv of times', folder, timesCsv(4, 12), ',', (random) =>
+      one(random, [{ points: 10 }, { format: 'wide-times' }, { format: 'wide-times', points: 30 }]),
+    ),
     tableTarget('c-mapss', folder, cmapss(4, 12), /\s+/, (random) =>
       one(random, [{ format: 'cmapss' }, { sensor: 's11' }, { healthIndex: 's2,s3,-s7' }]),
     ),

@@ -140,6 +140,9 @@ describe('after pre-training on a corpus', () => {
       ...['train', '--init', at('pre'), '--updates', '2', '--batch-size', '4', '--out', at('tuned')],
     );
     expect(readFileSync(join(at('tuned'), 'log.jsonl'), 'utf8')).toContain('7 units in 3 sets');
+    const picture = readFileSync(join(at('tuned'), 'plots', 'forecast-000000.svg'), 'utf8');
+    expect(picture).toMatch(/>cells\/cell-\d, from point \d+</);
+    expect(picture).toContain('>value<'); // the sets call their values differently
     const few = ['--samples', '2', '--windows-per-unit', '2'];
     const out = await succeed('evaluate', '--run', at('tuned'), ...few, '--json', at('e.json'));
     expect(out).toContain('cells: 2 windows of 1 units');

@@ -1,12 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 
 import { RandomStream } from '@rollcast/core';
-import {
-  AugmentedWindows,
-  RLDataset,
-  type AugmentOptions,
-  type DegradationWindow,
-} from '@rollcast/envs';
+import { AugmentedWindows, RLDataset, type AugmentOptions, type DegradationWindow } from '@rollcast/envs';
 
 import { errorOf, ramp, seriesSet } from './support.js';
 

@@ -20,7 +20,7 @@ import {
 } from '@rollcast/core';
 import { z } from 'zod';
 
-import { checkGroups, groupShape, groupedReturns } from './groups.js';
+import { groupShape, groupedReturns } from './groups.js';
 import {
   distanceFromOld,
   minibatchEpochs,
@@ -63,16 +63,13 @@ export interface GRPOUpdateStats extends UpdateStats, MinibatchStats {
 
 /** Group-relative policy optimisation; the head of this file has the paper and the choices. */
 export class GRPO extends PolicyGradient<ResolvedGRPOOptions> {
-  readonly samplesPerContext: number;
   private readonly minibatchSize: number;
 
   /** @throws {ConfigError} listing every option that is wrong, or when there can be no groups */
   constructor(policy: Policy, options: GRPOOptions, budget: RunBudget) {
     const resolved = resolveOptions(grpoOptions, options, 'grpo');
-    checkGroups('grpo', policy, resolved, budget);
     const minibatchSize = rowsPerMinibatch('grpo', resolved.minibatchSize, budget);
     super('grpo', policy, resolved, budget);
-    this.samplesPerContext = resolved.samplesPerContext;
     this.minibatchSize = minibatchSize;
   }
 

@@ -17,6 +17,7 @@ import {
 import { z } from 'zod';
 
 import { KlControl, klControlOptions, type ResolvedKlControlOptions } from './kl-control.js';
+import { divisors } from './minibatches.js';
 import { packState, unpackState } from './optimiser-state.js';
 import { rolloutRows, rolloutTensors, rowsPerPass, type RolloutTensors } from './rollout-rows.js';
 
@@ -29,6 +30,13 @@ export const policyGradientShape = {
   maxGradNorm: z.number().gt(0).default(0.5).describe('gradients are scaled down to this global norm'),
   adamEpsilon: z.number().gt(0).default(1e-5).describe('ε of Adam'),
   klControl: klControlOptions.prefault({}),
+  samplesPerContext: z
+    .int()
+    .min(1)
+    .default(1)
+    .describe(
+      'k, trajectories of each context in a batch, a divisor of the batch; rewards that compare them need 3 or more',
+    ),
 };
 
 /** What the base class reads of the options. */
@@ -39,6 +47,8 @@ export interface PolicyGradientOptions {
   readonly maxGradNorm: number;
   readonly adamEpsilon: number;
   readonly klControl: ResolvedKlControlOptions;
+  /** @defaultValue 1 */
+  readonly samplesPerContext?: number;
 }
 
 /** What every algorithm is told about the run that it is part of. */
@@ -92,18 +102,21 @@ export abstract class PolicyGradient<
   Options extends PolicyGradientOptions,
   Own extends object = object,
 > implements Algorithm {
+  readonly samplesPerContext: number;
   protected readonly klControl: KlControl;
   protected updatesDone = 0;
   private readonly optimizer: Adam;
   private gradientSteps: GradientSteps | undefined;
 
-  /** @throws {ConfigError} when the KL control is contradictory */
+  /** @throws {ConfigError} when the KL control is contradictory, or there can be no groups of `samplesPerContext` */
   constructor(
     readonly name: string,
     protected readonly policy: Policy,
     readonly options: Options,
     protected readonly budget: RunBudget,
   ) {
+    this.samplesPerContext = options.samplesPerContext ?? 1;
+    checkGroups(name, policy, this.samplesPerContext, budget);
     this.klControl = new KlControl(options.klControl, budget.updates * budget.batchSize);
     this.optimizer = new Adam(policy.parameters, { epsilon: options.adamEpsilon });
   }
@@ -258,4 +271,18 @@ export abstract class PolicyGradient<
  */
 export function requireSequences(policy: Policy, why: string): void {
   if ('act' in policy) throw new ConfigError(why);
+}
+
+/** @throws {ConfigError} when the policy acts step by step, or the batch cannot be cut into groups of k */
+function checkGroups(name: string, policy: Policy, k: number, { batchSize }: RunBudget): void {
+  if (k === 1) return;
+  requireSequences(
+    policy,
+    `${name} compares ${k} trajectories of the same context, so it needs a sequence environment; this policy acts in a step environment, where starts are not repeated. Use ppo, a2c or reinforce there.`,
+  );
+  if (batchSize % k === 0) return;
+  const possible = divisors(batchSize).filter((d) => d > 1);
+  throw new ConfigError(
+    `${name}.samplesPerContext must divide the batch (${batchSize} trajectories); got ${k}. Try ${possible.slice(0, 3).join(', ') || 'a batch of two or more'}.`,
+  );
 }

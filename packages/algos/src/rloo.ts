@@ -21,7 +21,7 @@ import {
 } from '@rollcast/core';
 import { z } from 'zod';
 
-import { checkGroups, groupShape, groupedReturns } from './groups.js';
+import { groupShape, groupedReturns } from './groups.js';
 import {
   PolicyGradient,
   policyGradientShape,
@@ -52,14 +52,9 @@ export interface RLOOUpdateStats extends SingleStepStats {
 
 /** REINFORCE leave-one-out; the head of this file has the paper and the choices. */
 export class RLOO extends PolicyGradient<ResolvedRLOOOptions> {
-  readonly samplesPerContext: number;
-
   /** @throws {ConfigError} listing every option that is wrong, or when there can be no groups */
   constructor(policy: Policy, options: RLOOOptions, budget: RunBudget) {
-    const resolved = resolveOptions(rlooOptions, options, 'rloo');
-    checkGroups('rloo', policy, resolved, budget);
-    super('rloo', policy, resolved, budget);
-    this.samplesPerContext = resolved.samplesPerContext;
+    super('rloo', policy, resolveOptions(rlooOptions, options, 'rloo'), budget);
   }
 
   /** One gradient step from one rollout. */

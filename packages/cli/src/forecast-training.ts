@@ -115,9 +115,14 @@ export function resolveForecastRun(
   };
   const loaded = readModel(checkpoint);
   const { train } = loadWindows(config.data);
-  entry.create({ dataset: train, tokeniser: loaded.tokeniser }, withReward(config, rewardFile));
+  const environment = entry.create(
+    { dataset: train, tokeniser: loaded.tokeniser },
+    withReward(config, rewardFile),
+  );
   const { updates, batchSize, seed } = config;
-  algorithmEntry.create(loaded.model, algorithmOptions, { updates, batchSize, seed }).dispose();
+  const algorithm = algorithmEntry.create(loaded.model, algorithmOptions, { updates, batchSize, seed });
+  environment.checkPaths(algorithm.needsGreedyRollout ? 1 : (algorithm.samplesPerContext ?? 1));
+  algorithm.dispose();
   loaded.model.dispose();
   return config;
 }

@@ -35,6 +35,16 @@ export { DegradationEnvironment } from './degradation/environment.js';
 export type { DegradationBatch } from './degradation/environment.js';
 export { evenContext, MOST_STEPS_MISSING } from './degradation/even-context.js';
 export type { EvenContext } from './degradation/even-context.js';
+export {
+  bestLineError,
+  crossingError,
+  forecastQuantities,
+  lineScale,
+  windowScale,
+} from './degradation/forecast-quantities.js';
+export type { ForecastQuantities } from './degradation/forecast-quantities.js';
+export { groupQuantities, shareOfDistance } from './degradation/group-quantities.js';
+export type { GroupQuantities } from './degradation/group-quantities.js';
 export { lifeMetrics, phm08Score } from './degradation/life-metrics.js';
 export type { LifeForecast, LifeMetrics } from './degradation/life-metrics.js';
 export { DEFAULT_HEALTH_SENSORS } from './degradation/load-cmapss.js';
@@ -52,21 +62,15 @@ export type {
   RewardTerm,
   SeriesName,
 } from './degradation/reward-expression.js';
-export {
-  createReward,
-  expressionReward,
-  forecastQuantities,
-  rewardOptions,
-  windowScale,
-} from './degradation/reward.js';
+export { createReward, expressionReward, rewardOptions } from './degradation/reward.js';
 export type {
-  ForecastQuantities,
   ForecastSeries,
   ResolvedRewardOptions,
   Reward,
   RewardFunction,
   RewardInfo,
   RewardOptions,
+  ScoredForecast,
 } from './degradation/reward.js';
 export { detectDirection, listNames, orient, orientSeries, splitUnits } from './degradation/series.js';
 export type {

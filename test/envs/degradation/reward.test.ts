@@ -21,7 +21,7 @@ const predicted = Float64Array.of(4, 3, 5);
 const window = { ...windowOf(context, future), unit: 'a', start: 4 };
 const turned = { ...windowOf(context, future, { direction: 'falls' }), unit: 'a', start: 4 };
 
-const score = (options: RewardOptions) => createReward(options).score(window, predicted).reward;
+const score = (options: RewardOptions) => createReward(options).score(window, [predicted])[0].reward;
 
 describe('quantities', () => {
   const got = forecastQuantities(predicted, future, 2, 2);
@@ -55,8 +55,8 @@ describe('the scale of a window', () => {
         const at = (k: number) =>
           createReward({ reward: '-mse - nonMonotonicity - finalError', credit: 'sequence' }).score(
             { ...window, context: context.map((x) => k * x), future: Float64Array.from(truth, (x) => k * x) },
-            Float64Array.from(path, (x) => k * x),
-          ).reward;
+            [Float64Array.from(path, (x) => k * x)],
+          )[0].reward;
         expect(at(factor) as number).toBeAllClose(at(1), { rtol: 1e-9, atol: 1e-12 });
       }),
     );
@@ -159,14 +159,14 @@ describe('functions', () => {
       seen = given;
       return 0;
     };
-    createReward({ reward }).score(turned, predicted);
+    createReward({ reward }).score(turned, [predicted]);
     expect(seen).toEqual([
       Float64Array.of(2, 1.5, 2.5),
       Float64Array.of(1.5, 2, 2.5),
       Float64Array.of(0, 0.5, 1),
       { sign: -1, scale: 2, unit: 'a' },
     ]);
-    createReward({ reward, rewardScale: 'raw' }).score(window, predicted);
+    createReward({ reward, rewardScale: 'raw' }).score(window, [predicted]);
     expect(seen).toEqual([predicted, future, context, { sign: 1, scale: 1, unit: 'a' }]);
   });
 

@@ -13,7 +13,7 @@ import {
 } from '@rollcast/core';
 
 import { type DegradationWindow, type WindowSource } from './dataset.js';
-import { createReward, type Reward, type RewardOptions } from './reward.js';
+import { checkPaths, createReward, type Reward, type RewardOptions, type ScoredForecast } from './reward.js';
 import { orient } from './series.js';
 import { type ValueTokeniser } from './tokeniser.js';
 
@@ -85,7 +85,7 @@ export class DegradationEnvironment<Scaling = unknown> implements SequenceEnviro
   reward(batch: DegradationBatch<Scaling>, generated: Int32Array): SequenceReward {
     this.checkTokens(batch, generated);
     const { horizon, scorer } = this;
-    const scores = batch.windows.map((window, b) => scorer.score(window, this.decode(batch, b, generated)));
+    const scores = this.score(batch, generated);
     const perStep = typeof scores[0].reward !== 'number';
     const reward = new Float32Array(perStep ? batch.size * horizon : batch.size);
     scores.forEach((score, b) => {
@@ -98,23 +98,49 @@ export class DegradationEnvironment<Scaling = unknown> implements SequenceEnviro
     });
     const components: Record<string, Float32Array> = {};
     for (const name of scorer.reported) {
-      if (name === 'finalError') {
-        components[name] = Float32Array.from(scores, (score) => score.quantities.finalError);
-        continue;
-      }
-      const values = new Float32Array(batch.size * horizon);
-      scores.forEach((score, b) => values.set(score.quantities[name], b * horizon));
-      components[name] = values;
+      const of = scores.map(({ quantities }) => quantities[name]);
+      if (of.includes(undefined)) continue; // not enough paths of each context
+      components[name] = Float32Array.from(
+        (of as (number | Float64Array)[]).flatMap((value) =>
+          typeof value === 'number' ? [value] : Array.from(value),
+        ),
+      );
     }
     Object.assign(components, this.componentsOf(scores));
     for (const [name, values] of Object.entries({ reward, ...components })) checkFinite(name, values, batch);
     return { reward, components };
   }
 
+  /**
+   * Refuses a reward that compares the paths of a context, where there are too few of them.
+   *
+   * @param paths - how many there are of each context
+   * @throws {ConfigError}
+   */
+  checkPaths(paths: number): void {
+    checkPaths(this.scorer.groupQuantities, paths);
+  }
+
+  /** [B] the scores of all rows; those that continue the same window are scored together. */
+  private score(batch: DegradationBatch<Scaling>, generated: Int32Array): ScoredForecast[] {
+    const rowsOf = new Map<DegradationWindow, number[]>();
+    batch.windows.forEach((window, b) => {
+      const rows = rowsOf.get(window);
+      if (rows) rows.push(b);
+      else rowsOf.set(window, [b]);
+    });
+    const scores = new Array<ScoredForecast>(batch.size);
+    for (const [window, rows] of rowsOf) {
+      const paths = rows.map((b) => this.decode(batch, b, generated));
+      this.scorer.score(window, paths).forEach((score, i) => (scores[rows[i]] = score));
+    }
+    return scores;
+  }
+
   /** What the user's own reward has named, [B] or [B, L] each. */
-  private componentsOf(scores: readonly ReturnType<Reward['score']>[]): Record<string, Float32Array> {
+  private componentsOf(scores: readonly ScoredForecast[]): Record<string, Float32Array> {
     const { horizon } = this;
-    const kinds = (of: ReturnType<Reward['score']>['components']): string =>
+    const kinds = (of: ScoredForecast['components']): string =>
       Object.entries(of)
         .map(([name, value]) => `${name} (${typeof value === 'number' ? 'one' : horizon})`)
         .join(', ');

@@ -4,16 +4,34 @@
  */
 import { ConfigError, parseExpression, type ExpressionTerm, type ExpressionVariable } from '@rollcast/core';
 
-/** Quantities of a forecast. Errors and penalties are ≥ 0; formulas in `reward.ts`. */
-export type QuantityName = 'mse' | 'mae' | 'nonMonotonicity' | 'finalError';
+import { type ForecastQuantities } from './forecast-quantities.js';
+import { type GroupQuantities } from './group-quantities.js';
 
-/** Which quantities there are, and whether they have a value at each step or one a sequence. */
-export const quantities: Readonly<Record<QuantityName, { perStep: boolean; description: string }>> = {
+/** Quantities of a forecast. Errors and penalties are ≥ 0; formulas in `reward.ts`. */
+export type QuantityName = keyof ForecastQuantities | keyof GroupQuantities;
+
+/** A quantity: whether it has a value at each step or one a sequence, and whether it compares the paths of a context. */
+interface QuantityKind {
+  readonly perStep: boolean;
+  readonly group?: true;
+  readonly description: string;
+}
+
+/** Which quantities there are. */
+export const quantities: Readonly<Record<QuantityName, QuantityKind>> = {
   mse: { perStep: true, description: 'squared error ((ŷ − y)/s)²' },
   mae: { perStep: true, description: 'absolute error |ŷ − y|/s' },
   nonMonotonicity: { perStep: true, description: 'wrong-way part of a step, max(0, ŷ before − ŷ)/s' },
   finalError: { perStep: false, description: 'absolute error of the last point |ŷ_L − y_L|/s' },
+  pathError: { perStep: false, description: 'distance of the whole path ‖ŷ − y‖/(s √L)' },
+  crossingError: { perStep: false, description: 'how far apart levels are passed, as a share of the horizon' },
+  spread: { perStep: true, group: true, description: 'distance to the other paths of the context' },
+  crps: { perStep: true, group: true, description: 'mae − spread: CRPS of the distribution' },
+  pathSpread: { perStep: false, group: true, description: 'distance to the other whole paths' },
+  energyScore: { perStep: false, group: true, description: 'pathError − pathSpread: CRPS of whole paths' },
+  variogram: { perStep: false, group: true, description: 'variogram score: how rough paths are' },
 };
+
 
 /** The series that a reward may use beside the quantities, as a function of a user's own gets them. */
 export type SeriesName = 'predicted' | 'target' | 'context' | 'step';
@@ -27,7 +45,7 @@ export const rewardSeries: Readonly<Record<SeriesName, { description: string }>>
 };
 
 /** The value of every quantity at one place. */
-export type QuantityValues = Readonly<Record<QuantityName, number>>;
+export type QuantityValues = Readonly<Partial<Record<QuantityName, number>>>;
 
 /** A summand of the expression. */
 export interface RewardTerm extends Pick<ExpressionTerm, 'evaluate'> {
@@ -44,6 +62,8 @@ export interface RewardExpression extends Pick<ExpressionTerm, 'evaluate'> {
   readonly text: string;
   /** The quantities used, in the order of `quantities`. */
   readonly quantities: readonly QuantityName[];
+  /** Those of them that compare the paths of a context with each other. */
+  readonly groupQuantities: readonly QuantityName[];
   /** Summands at the top level, signs included; their sum is the expression. */
   readonly terms: readonly RewardTerm[];
 }
@@ -53,10 +73,12 @@ export const DEFAULT_REWARD = '-mse';
 
 const STEPS = 'steps';
 const variables: Readonly<Record<QuantityName | SeriesName, ExpressionVariable>> = {
-  mse: { axis: STEPS, ...quantities.mse },
-  mae: { axis: STEPS, ...quantities.mae },
-  nonMonotonicity: { axis: STEPS, ...quantities.nonMonotonicity },
-  finalError: quantities.finalError,
+  ...(Object.fromEntries(
+    Object.entries(quantities).map(([name, { perStep, description }]) => [
+      name,
+      { description, ...(perStep && { axis: STEPS }) },
+    ]),
+  ) as Record<QuantityName, ExpressionVariable>),
   predicted: { axis: STEPS, ...rewardSeries.predicted },
   target: { axis: STEPS, ...rewardSeries.target },
   step: { axis: STEPS, ...rewardSeries.step },
@@ -88,6 +110,7 @@ export function parseReward(text: string): RewardExpression {
   return {
     text,
     quantities: used,
+    groupQuantities: used.filter((name) => quantities[name].group),
     terms: terms.map((term) => ({ kind: kindOf(term), evaluate: term.evaluate })),
     evaluate,
   };

@@ -1,10 +1,12 @@
 /**
- * What a forecast is worth: named quantities, the scale that makes windows comparable, and the reward built from them.
+ * What forecasts are worth: the reward that is built from named quantities, or by a function of the user's own.
  */
-import { EnvironmentError, resolveOptions, ShapeError, type RewardFunction } from '@rollcast/core';
+import { ConfigError, EnvironmentError, resolveOptions, ShapeError, type RewardFunction } from '@rollcast/core';
 import { z } from 'zod';
 
 import { type DegradationWindow } from './dataset.js';
+import { forecastQuantities, lineScale, windowScale, type ForecastQuantities } from './forecast-quantities.js';
+import { FEWEST_PATHS, groupQuantities, type GroupQuantities } from './group-quantities.js';
 import {
   DEFAULT_REWARD,
   parseReward,
@@ -25,92 +27,50 @@ export const rewardOptions = z.strictObject({
       `what is maximised: an expression of ${[...Object.keys(quantities), ...Object.keys(rewardSeries)].join(', ')}, or a function`,
     ),
   rewardScale: z
-    .enum(['window', 'raw'])
+    .enum(['window', 'line', 'raw'])
     .default('window')
-    .describe('window: errors as shares of the scale of the window; raw: in units of the data'),
+    .describe(
+      'window: errors as shares of the range of the context; line: as multiples of what the best line errs there; raw: in units of the data',
+    ),
   credit: z
     .enum(['step', 'sequence'])
     .default('step')
     .describe('step: rewards at each step; sequence: one reward for the whole trajectory'),
+  threshold: z
+    .number()
+    .optional()
+    .describe('level of crossingError, in units of the data; left out: levels that the truth reaches'),
 });
 /** What a user writes. */
 export type RewardOptions = z.input<typeof rewardOptions>;
 /** Everything filled in. */
 export type ResolvedRewardOptions = z.output<typeof rewardOptions>;
 
-/** [L] values of the per-step quantities, and one of finalError; all divided by s (mse by s²). */
-export interface ForecastQuantities {
-  readonly mse: Float64Array;
-  readonly mae: Float64Array;
-  readonly nonMonotonicity: Float64Array;
-  readonly finalError: number;
+/** What one forecast is worth. */
+export interface ScoredForecast {
+  /** One number, or L. */
+  readonly reward: number | Float64Array;
+  /** Those of the group where there are enough paths of the context. */
+  readonly quantities: ForecastQuantities & Partial<GroupQuantities>;
+  /** What the user's own function has named, each one number or L. */
+  readonly components: Readonly<Record<string, number | Float64Array>>;
 }
 
-/** Turns a window and a predicted path into a reward and its quantities. */
+/** Turns a window and the paths predicted for it into rewards and their quantities. */
 export interface Reward {
   /** The expression, or the name of the function, for logs and messages. */
   readonly text: string;
-  /** Quantities to report: those used, and always mse and nonMonotonicity. */
+  /** Quantities to report: those used, and always mse and nonMonotonicity, and crps where there are groups. */
   readonly reported: readonly QuantityName[];
+  /** Quantities used that compare the paths of a context with each other. */
+  readonly groupQuantities: readonly QuantityName[];
   /**
-   * @param predicted - [L], oriented
-   * @returns the reward, one number or L, the quantities, and those of the user's own function, each one number or L
+   * @param paths - [k][L] the forecasts of this window, oriented
+   * @returns [k], in their order
+   * @throws {ConfigError} when there are too few paths for a group quantity that is used
    * @throws {EnvironmentError} when the reward is not finite or the user's function fails, naming it and the window
    */
-  score(
-    window: DegradationWindow,
-    predicted: Float64Array,
-  ): {
-    reward: number | Float64Array;
-    quantities: ForecastQuantities;
-    components: Readonly<Record<string, number | Float64Array>>;
-  };
-}
-
-/** The scale of a window is at least this share of the range of context and future together. */
-const SCALE_FLOOR = 1e-3;
-
-/** Smallest scale of all: a context and a future that are exactly flat. */
-const SMALLEST_SCALE = 1e-12;
-
-/**
- * Scale s of a window: the range of its context, so that errors are shares of the wear just seen; floored for contexts
- * that are (almost) flat.
- *
- *   s = max(range(context), 10⁻³ range(context and future), 10⁻¹²)
- */
-export function windowScale(context: ArrayLike<number>, future: ArrayLike<number>): number {
-  const [low, high] = extremes(context);
-  const [futureLow, futureHigh] = extremes(future);
-  const whole = Math.max(high, futureHigh) - Math.min(low, futureLow);
-  return Math.max(high - low, SCALE_FLOOR * whole, SMALLEST_SCALE);
-}
-
-/**
- * The named quantities of one forecast, with ŷ₀ the last context value:
- *
- *   mseₜ = ((ŷₜ − yₜ)/s)²,  maeₜ = |ŷₜ − yₜ|/s,  nonMonotonicityₜ = max(0, ŷₜ₋₁ − ŷₜ)/s,  finalError = |ŷ_L − y_L|/s
- *
- * @param predicted - [L], oriented so that wear rises
- * @param target - [L]
- * @param last - the last context value
- * @param scale - s > 0
- */
-export function forecastQuantities(
-  predicted: ArrayLike<number>,
-  target: ArrayLike<number>,
-  last: number,
-  scale: number,
-): ForecastQuantities {
-  const steps = target.length;
-  const error = (t: number) => (predicted[t] - target[t]) / scale;
-  const fill = (at: (t: number) => number) => Float64Array.from({ length: steps }, (_, t) => at(t));
-  return {
-    mse: fill((t) => error(t) ** 2),
-    mae: fill((t) => Math.abs(error(t))),
-    nonMonotonicity: fill((t) => Math.max(0, (t === 0 ? last : predicted[t - 1]) - predicted[t]) / scale),
-    finalError: Math.abs(error(steps - 1)),
-  };
+  score(window: DegradationWindow, paths: readonly Float64Array[]): ScoredForecast[];
 }
 
 /** The series of one window, oriented so that wear rises and divided by s. */
@@ -138,15 +98,18 @@ export interface ForecastSeries {
  */
 export function expressionReward(
   expression: RewardExpression,
-  values: ForecastQuantities,
+  values: ScoredForecast['quantities'],
   series: ForecastSeries,
   credit: 'step' | 'sequence',
 ): number | Float64Array {
   const steps = values.mse.length;
-  const { mse, mae, nonMonotonicity, finalError } = values;
   const step = Float64Array.from({ length: steps }, (_, t) => t + 1);
-  const each = { mse, mae, nonMonotonicity, finalError, ...series, step };
-  const averaged = { ...each, mse: mean(mse), mae: mean(mae), nonMonotonicity: mean(nonMonotonicity) };
+  const each = { ...values, ...series, step };
+  const means = Object.entries(values).map(([name, of]: [string, number | Float64Array]) => [
+    name,
+    typeof of === 'number' ? of : mean(of),
+  ]);
+  const averaged = { ...each, ...(Object.fromEntries(means) as Record<QuantityName, number>) };
   const rewards = new Float64Array(steps);
   let whole = 0;
   for (const { kind, evaluate } of expression.terms) {
@@ -166,31 +129,66 @@ export function expressionReward(
  * @throws {ConfigError} for options out of range or an expression that does not parse
  */
 export function createReward(options: RewardOptions): Reward {
-  const { reward, rewardScale, credit } = resolveOptions(rewardOptions, options, 'reward');
+  const { reward, rewardScale, credit, threshold } = resolveOptions(rewardOptions, options, 'reward');
   const expression = typeof reward === 'string' ? parseReward(reward) : undefined;
-  const used = new Set<QuantityName>([...(expression?.quantities ?? []), 'mse', 'nonMonotonicity']);
+  const used = new Set<QuantityName>([...(expression?.quantities ?? []), 'mse', 'nonMonotonicity', 'crps']);
   const text = typeof reward === 'string' ? reward : reward.name || 'reward function';
+  const groups = expression?.groupQuantities ?? [];
   return {
     text,
     reported: (Object.keys(quantities) as QuantityName[]).filter((name) => used.has(name)),
-    score(window, predicted) {
+    groupQuantities: groups,
+    score(window, paths) {
       const { set, context, future, unit } = window;
-      const scale = rewardScale === 'raw' ? 1 : windowScale(context, future);
-      const values = forecastQuantities(predicted, future, context[context.length - 1], scale);
+      checkPaths(groups, paths.length);
+      const scale = scaleOf(window, rewardScale);
+      const level = threshold === undefined ? undefined : set.sign * threshold;
+      const last = context[context.length - 1];
+      const alone = paths.map((path) => forecastQuantities(path, future, last, scale, level));
+      const together = paths.length < FEWEST_PATHS ? [] : groupQuantities(paths, future, scale, alone);
       const divide = (series: Float64Array) => series.map((value) => value / scale);
-      const series = { predicted: divide(predicted), target: divide(future), context: divide(context) };
-      if (typeof reward === 'string') {
-        const result = expressionReward(expression!, values, series, credit);
+      const truth = { target: divide(future), context: divide(context) };
+      return paths.map((path, i): ScoredForecast => {
+        const values = { ...alone[i], ...together[i] };
+        const series = { predicted: divide(path), ...truth };
+        if (typeof reward === 'string') {
+          const result = expressionReward(expression!, values, series, credit);
+          checkFinite(result, text, window);
+          return { reward: result, quantities: values, components: {} };
+        }
+        const call = (): unknown =>
+          reward(series.predicted, series.target, series.context, { sign: set.sign, scale, unit });
+        const { result, components } = userReward(called(call, text, window), future.length, credit, text);
         checkFinite(result, text, window);
-        return { reward: result, quantities: values, components: {} };
-      }
-      const call = (): unknown =>
-        reward(series.predicted, series.target, series.context, { sign: set.sign, scale, unit });
-      const { result, components } = userReward(called(call, text, window), future.length, credit, text);
-      checkFinite(result, text, window);
-      return { reward: result, quantities: values, components };
+        return { reward: result, quantities: values, components };
+      });
     },
   };
+}
+
+function scaleOf({ context, future }: DegradationWindow, kind: ResolvedRewardOptions['rewardScale']): number {
+  switch (kind) {
+    case 'window':
+      return windowScale(context, future);
+    case 'line':
+      return lineScale(context, future);
+    case 'raw':
+      return 1;
+  }
+}
+
+/**
+ * Refuses quantities that compare the paths of a context where there are too few of them.
+ *
+ * @param names - the group quantities that a reward uses
+ * @param paths - how many paths there are of each context
+ * @throws {ConfigError}
+ */
+export function checkPaths(names: readonly QuantityName[], paths: number): void {
+  if (names.length === 0 || paths >= FEWEST_PATHS) return;
+  throw new ConfigError(
+    `${names.join(' and ')} in the reward: the paths of a context are compared with each other, ${FEWEST_PATHS} or more of them; got ${paths}. Ask for more, for example --algo rloo --set rloo.samplesPerContext=16.`,
+  );
 }
 
 /** What the user's function returns; what it throws names it and the window. */
@@ -251,16 +249,6 @@ function checkFinite(reward: number | Float64Array, text: string, window: Degrad
   throw new EnvironmentError(
     `the reward "${text}" is ${bad} for the window of unit "${window.unit}" that starts at point ${window.start + 1}. Guard it, for example log(1e-6 + mse).`,
   );
-}
-
-function extremes(values: ArrayLike<number>): [low: number, high: number] {
-  let low = Infinity;
-  let high = -Infinity;
-  for (let i = 0; i < values.length; i++) {
-    low = Math.min(low, values[i]);
-    high = Math.max(high, values[i]);
-  }
-  return [low, high];
 }
 
 function mean(values: Float64Array): number {

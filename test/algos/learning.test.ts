@@ -123,5 +123,8 @@ test('every algorithm says on which kinds of environment it runs', () => {
     ppo: ['sequence', 'step'],
     reinforce: ['sequence', 'step'],
     rloo: ['sequence'],
+    'scheduled-sampling': ['forecast'],
+    'soft-unrolling': ['forecast'],
+    'teacher-forcing': ['forecast'],
   });
 });

@@ -33,7 +33,10 @@ test('fitRl fine-tunes the policy against a frozen copy of what it was', async (
 });
 
 test('the algorithm is picked by name', () => {
-  expect(builtInAlgorithms().names()).toEqual(['a2c', 'grpo', 'ppo', 'reinforce', 'rloo']);
+  expect(builtInAlgorithms().names()).toEqual([
+    ...['a2c', 'grpo', 'ppo', 'reinforce', 'rloo'],
+    ...['scheduled-sampling', 'soft-unrolling', 'teacher-forcing'],
+  ]);
   expect(learner({ algorithm: 'ppo', algorithmOptions: { minibatchSize: 2 } }).algorithm.name).toBe('ppo');
   expect(learner().algorithm.name).toBe('reinforce');
 });
@@ -49,7 +52,7 @@ test('an algorithm gets the rollouts that it compares: groups of one context, or
 
 test('an unknown algorithm suggests the nearest', () => {
   expect(() => learner({ algorithm: 'reinforec' })).toThrow(
-    'Unknown algorithm "reinforec". Known: a2c, grpo, ppo, reinforce, rloo. Did you mean "reinforce"?',
+    'Unknown algorithm "reinforec". Known: a2c, grpo, ppo, reinforce, rloo, scheduled-sampling, soft-unrolling, teacher-forcing. Did you mean "reinforce"?',
   );
   expect(() => learner({ algorithm: 'ppoo' })).toThrow(RegistryError);
 });

@@ -51,4 +51,22 @@ export {
   type RLOOUpdateStats,
   type ResolvedRLOOOptions,
 } from './rloo.js';
+export {
+  ScheduledSampling,
+  scheduledSamplingOptions,
+  type ScheduledSamplingOptions,
+  type ScheduledSamplingStats,
+} from './scheduled-sampling.js';
+export {
+  SoftUnrolling,
+  softUnrollingOptions,
+  type SoftUnrollingOptions,
+  type SoftUnrollingStats,
+} from './soft-unrolling.js';
+export {
+  TeacherForcing,
+  teacherForcingOptions,
+  type TeacherForcingOptions,
+  type TeacherForcingStats,
+} from './teacher-forcing.js';
 export { RLHFLearner, type RLHFLearnerOptions } from './rlhf-learner.js';

@@ -194,7 +194,7 @@ export abstract class PolicyGradient<
    */
   protected step(
     rollout: Rollout,
-    arrays: Readonly<Record<string, Float32Array>>,
+    arrays: Readonly<Record<string, Float32Array | Int32Array>>,
     { rowIndices, scalars, accept }: StepChoices = {},
   ): { stats: Record<string, number>; taken: boolean } {
     this.gradientSteps ??= new GradientSteps({
@@ -216,7 +216,7 @@ export abstract class PolicyGradient<
   /** One gradient step over the whole rollout, which is the whole update of some algorithms. */
   protected singleStep<Means extends string = never>(
     rollout: Rollout,
-    arrays: Readonly<Record<string, Float32Array>>,
+    arrays: Readonly<Record<string, Float32Array | Int32Array>>,
   ): SingleStepStats & Record<Means, number> {
     const { klCoefficient: klCoef, learningRate } = this;
     const { ratioDeviation, ...stats } = this.step(rollout, arrays).stats;

@@ -7,14 +7,17 @@ import type { RunBudget } from './policy-gradient.js';
 import { PPO, ppoOptions } from './ppo.js';
 import { Reinforce, reinforceOptions } from './reinforce.js';
 import { RLOO, rlooOptions } from './rloo.js';
+import { ScheduledSampling, scheduledSamplingOptions } from './scheduled-sampling.js';
+import { SoftUnrolling, softUnrollingOptions } from './soft-unrolling.js';
+import { TeacherForcing, teacherForcingOptions } from './teacher-forcing.js';
 
-/** Kinds of environment: whole token sequences, or single steps. */
-export type EnvironmentKind = 'sequence' | 'step';
+/** Kinds of environment: whole token sequences, single steps, or forecasts, which are sequences whose truth is known. */
+export type EnvironmentKind = 'sequence' | 'step' | 'forecast';
 
 /** An algorithm that users pick by name. */
 export interface AlgorithmEntry {
   readonly description: string;
-  /** The kinds of environment that it runs on. */
+  /** The kinds of environment that it runs on; what runs on sequences runs on forecasts. */
   readonly kinds: readonly EnvironmentKind[];
   readonly options: z.ZodType;
   /** Makes the algorithm for a policy; options as a user writes them. */
@@ -53,6 +56,24 @@ export function registerAlgorithms(registry: Registry<AlgorithmEntry>): void {
     kinds: ['sequence'],
     options: grpoOptions,
     create: (policy, options, budget) => new GRPO(policy, options, budget),
+  });
+  registry.register('teacher-forcing', {
+    description: 'control: cross-entropy of the true future (Williams and Zipser 1989)',
+    kinds: ['forecast'],
+    options: teacherForcingOptions,
+    create: (policy, options, budget) => new TeacherForcing(policy, options, budget),
+  });
+  registry.register('scheduled-sampling', {
+    description: 'control: the same after tokens of its own, in two passes (Bengio et al. 2015)',
+    kinds: ['forecast'],
+    options: scheduledSamplingOptions,
+    create: (policy, options, budget) => new ScheduledSampling(policy, options, budget),
+  });
+  registry.register('soft-unrolling', {
+    description: 'control: squared error of the expected path, differentiable from end to end',
+    kinds: ['forecast'],
+    options: softUnrollingOptions,
+    create: (policy, options, budget) => new SoftUnrolling(policy, options, budget),
   });
 }
 

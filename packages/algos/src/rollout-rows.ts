@@ -28,7 +28,7 @@ export interface RolloutRows {
  */
 export function rolloutRows(
   rollout: Rollout,
-  extra: Readonly<Record<string, Float32Array>>,
+  extra: Readonly<Record<string, Float32Array | Int32Array>>,
   rowIndices?: ArrayLike<number>,
 ): RolloutRows {
   const { inputs, reference } = rollout;

@@ -62,9 +62,10 @@ export function environmentOfKind<Kind extends EnvironmentKind>(
 export function algorithmFor(name: string, environment: string, kind: EnvironmentKind): AlgorithmEntry {
   const registry = builtInAlgorithms();
   const entry = registry.get(name);
-  const needed = kind === 'step' ? 'step' : 'sequence';
-  if (entry.kinds.includes(needed)) return entry;
-  const able = registry.list().flatMap(([other, { kinds }]) => (kinds.includes(needed) ? [other] : []));
+  const fits = ({ kinds }: AlgorithmEntry): boolean =>
+    kinds.includes(kind) || (kind === 'forecast' && kinds.includes('sequence'));
+  if (fits(entry)) return entry;
+  const able = registry.list().flatMap(([other, candidate]) => (fits(candidate) ? [other] : []));
   throw new ConfigError(
     `--algo ${name} cannot act on --env ${environment}, a ${KIND_NAMES[kind]}. Algorithms that can: ${able.join(', ')}.`,
   );

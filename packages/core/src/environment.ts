@@ -7,6 +7,8 @@ export interface SequenceBatch {
   readonly size: number;
   /** [B, W] token ids, row by row. */
   readonly contextTokens: Int32Array;
+  /** [B, L] what really followed, where it is known; for algorithms that learn from it. */
+  readonly targets?: Int32Array;
 }
 
 /** What an environment says about B generated sequences of L tokens. */
@@ -45,6 +47,11 @@ export interface SequenceEnvironment<Batch extends SequenceBatch = SequenceBatch
   readonly contextLength: number;
   /** L, tokens to generate. */
   readonly horizon: number;
+  /**
+   * [V] what tokens stand for, where they stand for values: up to a shift and a scale, which may differ from row to row and the
+   * shift from step to step.
+   */
+  readonly tokenValues?: ArrayLike<number>;
   /** Draws B contexts; all randomness comes from `random`. */
   sample(batchSize: number, random: RandomStream): Batch;
   /**

@@ -60,6 +60,7 @@ export type {
   PolicyScores,
   SequencePolicy,
   SequenceScores,
+  SoftSequencePolicy,
   StepPolicy,
 } from './policy.js';
 export { philox4x32, RandomStream } from './random.js';
@@ -180,6 +181,7 @@ export type { EpisodeStatisticsState } from './rollout/episode-statistics.js';
 export { decodeRollout, encodeRollout } from './rollout/rollout-files.js';
 export { playEpisodes, playSequences } from './rollout/play-episodes.js';
 export type { PlayedSequences, PlayEpisodesOptions, PlaySequencesOptions } from './rollout/play-episodes.js';
+export { repeatRows } from './rollout/repeat-batch.js';
 export { scoredRows } from './rollout/rollout.js';
 export type { ObservationInputs, ReferenceScores, Rollout, SequenceInputs } from './rollout/rollout.js';
 export { writeFileAtomically, writeFolderAtomically } from './run/atomic.js';

@@ -91,6 +91,21 @@ export interface SequencePolicy extends Policy {
   score(contextTokens: tf.Tensor2D, actions: tf.Tensor2D): SequenceScores;
 }
 
+/**
+ * A sequence policy that can also read tokens that are not decided: mixtures of tokens, as the mean of their embeddings.
+ * Gradients flow through what it reads.
+ */
+export interface SoftSequencePolicy extends SequencePolicy {
+  /**
+   * The predictions after a context and mixtures.
+   *
+   * @param contextTokens - [B, W] int32
+   * @param mixtures - [B, L, V] probabilities of the tokens of each step; the last step is not read
+   * @returns [B, L, V] log π(·|sₜ) in nats; the caller disposes it
+   */
+  predictAfterMixtures(contextTokens: tf.Tensor2D, mixtures: tf.Tensor3D): tf.Tensor3D;
+}
+
 /** What a policy does in N states, row by row. */
 export interface Decisions {
   /** [N, A]; integers of discrete spaces, numbers of boxes. */

@@ -51,7 +51,7 @@ function expectedGradient(options: RewardOptions, k: number, baseline: 'none' | 
       {
         batchSize: k,
         steps: STEPS,
-        rewards: perStep(reward, k),
+        rewards: reward,
         terminated: Uint8Array.from({ length: k * STEPS }, (_, i) => (i % STEPS === STEPS - 1 ? 1 : 0)),
         truncated: new Uint8Array(k * STEPS),
         bootstrapValues: new Float32Array(k * STEPS),
@@ -74,11 +74,6 @@ function expectedGradient(options: RewardOptions, k: number, baseline: 'none' | 
     );
   }
   return gradient;
-}
-
-function perStep(reward: Float32Array, k: number): Float32Array {
-  if (reward.length === k * STEPS) return reward;
-  return Float32Array.from({ length: k * STEPS }, (_, i) => (i % STEPS === STEPS - 1 ? reward[(i - 1) / 2] : 0));
 }
 
 /** The gradient of a score of the distribution by finite differences. */
@@ -158,5 +153,8 @@ test('the whole score for every path of the group, the plain mean distance, lose
   const batch = environment.repeat(environment.batch([dataset.window(0)]), 3);
   const shares = environment.reward(batch, Int32Array.of(0, 0, 1, 2, 2, 2)).reward;
   const corrected = leaveOneOutAdvantages({ returns: shares, batchSize: 3, steps: 1, samplesPerContext: 3 });
-  expect(advantages).toBeAllClose(Array.from(corrected, (x) => x / 2), { atol: 1e-6 });
+  expect(advantages).toBeAllClose(
+    Array.from(corrected, (x) => x / 2),
+    { atol: 1e-6 },
+  );
 });

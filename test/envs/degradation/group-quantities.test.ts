@@ -91,7 +91,8 @@ describe('the mean over the group is the unbiased score', () => {
   });
 
   test('energy score of whole paths', () => {
-    const distance = (a: number[], b: number[]) => Math.hypot(...a.map((x, t) => x - b[t])) / Math.sqrt(steps);
+    const distance = (a: number[], b: number[]) =>
+      Math.hypot(...a.map((x, t) => x - b[t])) / Math.sqrt(steps);
     fc.assert(
       fc.property(groups, path, (paths, truth) => {
         const expected = mean(paths.map((x) => distance(x, truth))) - overPairs(paths, distance) / 2;

@@ -3,13 +3,15 @@ import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import type { AlgorithmEntry } from '@rollcast/algos';
+
 /** Kinds of environment that `rollcast train` learns from scratch. */
 export type BenchKind = 'step' | 'sequence';
 
 /** An algorithm, and on which kinds of environment it acts. */
 export interface BenchAlgorithm {
   readonly name: string;
-  readonly kinds: readonly BenchKind[];
+  readonly kinds: AlgorithmEntry['kinds'];
 }
 
 export interface BenchEnvironment {

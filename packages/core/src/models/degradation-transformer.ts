@@ -8,7 +8,7 @@ import { rotaryTable } from '../nn/rotary.js';
 import { resolveOptions } from '../options.js';
 import { exactKl } from '../math/kl.js';
 import { entropy } from '../math/losses.js';
-import type { GenerateOptions, Generation, SequencePolicy, SequenceScores } from '../policy.js';
+import type { GenerateOptions, Generation, SequenceScores, SoftSequencePolicy } from '../policy.js';
 import { RandomStream } from '../random.js';
 import { tf } from '../tf.js';
 import { Decoder } from './decoder.js';
@@ -55,7 +55,7 @@ export type ResolvedDegradationTransformerOptions = z.output<typeof degradationT
  *
  * It owns its parameters: `dispose` frees them.
  */
-export class DegradationTransformer implements SequencePolicy {
+export class DegradationTransformer implements SoftSequencePolicy {
   readonly config: ResolvedDegradationTransformerOptions;
   readonly parameters = new ParameterStore();
   private readonly decoder: Decoder;
@@ -137,7 +137,9 @@ export class DegradationTransformer implements SequencePolicy {
       const weights = transformerWeights(this.parameters, this.config);
       // the prediction of token t is read at position t − 1, so that the last token is not read
       const seen = tf.concat([contextTokens, tf.slice(actions, [0, 0], [batch, horizon - 1])], 1);
-      const hidden = this.lastHidden(seen, horizon, weights);
+      const ids = tf.reshape<tf.Rank.R1>(seen, [-1]);
+      const x = embed(ids, weights.embedding);
+      const hidden = this.lastHidden(x, firstProjections(ids, x, weights), batch, horizon, weights);
       const { logProbs, values } = predict(hidden, weights, this.config.temperature);
       const rows = tf.reshape<tf.Rank.R1>(actions, [batch * horizon]);
       const logDistribution = tf.reshape<tf.Rank.R3>(logProbs, [batch, horizon, this.vocabularySize]);
@@ -154,6 +156,23 @@ export class DegradationTransformer implements SequencePolicy {
       distribution: () => logDistribution,
       klTo: (reference) => exactKl(logDistribution, reference),
     };
+  }
+
+  /** {@inheritDoc SoftSequencePolicy.predictAfterMixtures} */
+  predictAfterMixtures(contextTokens: tf.Tensor2D, mixtures: tf.Tensor3D): tf.Tensor3D {
+    const [batch, horizon, vocabulary] = mixtures.shape;
+    const { width, temperature } = this.config;
+    return tf.tidy(() => {
+      const weights = transformerWeights(this.parameters, this.config);
+      const context = embed(tf.reshape<tf.Rank.R1>(contextTokens, [-1]), weights.embedding);
+      const read = tf.slice(mixtures, [0, 0, 0], [batch, horizon - 1, vocabulary]);
+      const mixed = tf.matMul(tf.reshape(read, [-1, vocabulary]), weights.embedding);
+      const rows = [context, mixed].map((part) => tf.reshape(part, [batch, -1, width]));
+      const x = tf.reshape<tf.Rank.R2>(tf.concat(rows, 1), [-1, width]);
+      const projected = affine(normalise(x), weights.layers[0].project);
+      const hidden = this.lastHidden(x, projected, batch, horizon, weights);
+      return tf.reshape(predict(hidden, weights, temperature).logProbs, [batch, horizon, vocabulary]);
+    });
   }
 
   /** {@inheritDoc SequencePolicy.scoreRows} */
@@ -189,19 +208,26 @@ export class DegradationTransformer implements SequencePolicy {
    * The hidden states of the last positions, before the last normalisation. In the last block only these positions attend
    * and go on.
    *
-   * @param tokens - [B, T] int32
+   * @param embedded - [B·T, D] what is read
+   * @param first - [B·T, 3D] what the first block projects of it
+   * @param batch - B
    * @param count - how many of the last positions, Q
    * @returns [B·Q, D]
    */
-  private lastHidden(tokens: tf.Tensor2D, count: number, weights: TransformerWeights): tf.Tensor2D {
-    const [batch, length] = tokens.shape;
+  private lastHidden(
+    embedded: tf.Tensor2D,
+    first: tf.Tensor2D,
+    batch: number,
+    count: number,
+    weights: TransformerWeights,
+  ): tf.Tensor2D {
+    const length = embedded.shape[0] / batch;
     const { width, heads, attentionWindow: window, rotaryBase } = this.config;
     const rotary = rotaryTable(0, length, width / heads, rotaryBase);
-    const ids = tf.reshape<tf.Rank.R1>(tokens, [batch * length]);
-    let x = embed(ids, weights.embedding);
+    let x = embedded;
     weights.layers.forEach((layer, i) => {
       const queries = i === weights.layers.length - 1 ? count : length;
-      const projected = i === 0 ? firstProjections(ids, x, weights) : affine(normalise(x), layer.project);
+      const projected = i === 0 ? first : affine(normalise(x), layer.project);
       const mixed = selfAttention(projected, { batch, heads, window, rotary, queries });
       if (queries < length) {
         const rows = tf.reshape(x, [batch, length, width]);

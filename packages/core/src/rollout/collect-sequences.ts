@@ -123,6 +123,8 @@ export class SequenceCollector implements RolloutCollector {
       mask: new Float32Array(batchSize * horizon).fill(1),
       inputs: { contextTokens: batch.contextTokens, contextLength },
       ...(samplesPerContext > 1 && { samplesPerContext }),
+      ...(batch.targets && { targets: batch.targets }),
+      ...(environment.tokenValues && { tokenValues: Float32Array.from(environment.tokenValues) }),
       ...(this.options.greedyBaseline && {
         greedyRewards: this.greedyRewards(sampled, samplesPerContext, update),
       }),

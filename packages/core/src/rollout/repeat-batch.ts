@@ -15,16 +15,17 @@ export function repeatBatch(
 ): SequenceBatch {
   if (times === 1) return batch;
   const { name, contextLength } = environment;
+  const { targets } = batch;
   const contextTokens = repeatRows(batch.contextTokens, batch.size, times);
   const size = batch.size * times;
   if (!environment.repeat) {
-    const more = Object.keys(batch).filter((key) => key !== 'size' && key !== 'contextTokens');
+    const more = Object.keys(batch).filter((key) => !['size', 'contextTokens', 'targets'].includes(key));
     if (more.length > 0) {
       throw new EnvironmentError(
         `The environment "${name}" cannot continue a context ${times} times: its batches also hold ${more.join(', ')}, and it has no repeat(batch, times). Add one, or use an algorithm that takes one sample of each context: reinforce, a2c or ppo.`,
       );
     }
-    return { size, contextTokens };
+    return { size, contextTokens, ...(targets && { targets: repeatRows(targets, batch.size, times) }) };
   }
   const repeated = calling(environment, 'repeat', () => environment.repeat!(batch, times));
   const same = repeated.contextTokens.length === contextTokens.length;

@@ -29,6 +29,10 @@ export interface Rollout {
   readonly inputs: SequenceInputs | ObservationInputs;
   /** k, where rows come in groups of k trajectories of the same context, one after the other. */
   readonly samplesPerContext?: number;
+  /** [B, T] the tokens that really followed; absent where they are not known. */
+  readonly targets?: Int32Array;
+  /** [V] what tokens stand for (`SequenceEnvironment.tokenValues`); absent where they are no values. */
+  readonly tokenValues?: Float32Array;
   /** [B, T] rewards of the most likely trajectory of each row's context; absent unless asked for. */
   readonly greedyRewards?: Float32Array;
   /** What the frozen reference policy says about the same actions; absent without a reference. */

@@ -5,6 +5,7 @@ import {
   ConfigError,
   EnvironmentError,
   ShapeError,
+  repeatRows,
   type RandomStream,
   type SequenceBatch,
   type SequenceEnvironment,
@@ -19,6 +20,7 @@ import { type ValueTokeniser } from './tokeniser.js';
 
 /** B windows with the scaling of each. */
 export interface DegradationBatch<Scaling = unknown> extends SequenceBatch {
+  readonly targets: Int32Array;
   readonly windows: readonly DegradationWindow[];
   readonly scalings: readonly Scaling[];
 }
@@ -35,6 +37,7 @@ export class DegradationEnvironment<Scaling = unknown> implements SequenceEnviro
   readonly vocabularySize: number;
   readonly contextLength: number;
   readonly horizon: number;
+  readonly tokenValues?: ArrayLike<number>;
   private readonly scorer: Reward;
 
   /**
@@ -46,6 +49,7 @@ export class DegradationEnvironment<Scaling = unknown> implements SequenceEnviro
     options: RewardOptions = {},
   ) {
     this.vocabularySize = tokeniser.vocabularySize;
+    this.tokenValues = tokeniser.centres;
     this.contextLength = dataset.contextLength;
     this.horizon = dataset.horizon;
     this.scorer = createReward(options);
@@ -61,25 +65,29 @@ export class DegradationEnvironment<Scaling = unknown> implements SequenceEnviro
   /** A batch of the given windows, in their order; for evaluation. */
   batch(windows: readonly DegradationWindow[]): DegradationBatch<Scaling> {
     const scalings = windows.map(({ context }) => this.tokeniser.fit(context));
-    const contextTokens = new Int32Array(windows.length * this.contextLength);
-    windows.forEach(({ context }, b) =>
-      contextTokens.set(this.tokeniser.encode(context, scalings[b], 0), b * this.contextLength),
-    );
-    return { size: windows.length, contextTokens, windows, scalings };
+    const { contextLength, horizon, tokeniser } = this;
+    const contextTokens = new Int32Array(windows.length * contextLength);
+    const targets = new Int32Array(windows.length * horizon);
+    windows.forEach(({ context, future }, b) => {
+      contextTokens.set(tokeniser.encode(context, scalings[b], 0), b * contextLength);
+      targets.set(tokeniser.encode(future.subarray(0, horizon), scalings[b], contextLength), b * horizon);
+    });
+    return { size: windows.length, contextTokens, targets, windows, scalings };
   }
 
   /** Every window `times` times, one after the other. */
   repeat(
-    { size, contextTokens, windows, scalings }: DegradationBatch<Scaling>,
+    { size, contextTokens, targets, windows, scalings }: DegradationBatch<Scaling>,
     times: number,
   ): DegradationBatch<Scaling> {
     const rows = <T>(of: readonly T[]): T[] => of.flatMap((one) => new Array<T>(times).fill(one));
-    const tokens = new Int32Array(contextTokens.length * times);
-    for (let b = 0; b < size * times; b++) {
-      const start = Math.floor(b / times) * this.contextLength;
-      tokens.set(contextTokens.subarray(start, start + this.contextLength), b * this.contextLength);
-    }
-    return { size: size * times, contextTokens: tokens, windows: rows(windows), scalings: rows(scalings) };
+    return {
+      size: size * times,
+      contextTokens: repeatRows(contextTokens, size, times),
+      targets: repeatRows(targets, size, times),
+      windows: rows(windows),
+      scalings: rows(scalings),
+    };
   }
 
   reward(batch: DegradationBatch<Scaling>, generated: Int32Array): SequenceReward {

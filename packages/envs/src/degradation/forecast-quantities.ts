@@ -114,9 +114,11 @@ export function crossingError(
   threshold?: number,
 ): number {
   const steps = target.length;
-  const levels = threshold === undefined ? LEVELS_AT.map((q) => target[Math.ceil(q * steps) - 1]) : [threshold];
+  const levels =
+    threshold === undefined ? LEVELS_AT.map((q) => target[Math.ceil(q * steps) - 1]) : [threshold];
   const ahead = levels.filter((level) => level > last);
-  const passage = (path: ArrayLike<number>, level: number) => Math.min(steps, firstPassage(path, last, level));
+  const passage = (path: ArrayLike<number>, level: number) =>
+    Math.min(steps, firstPassage(path, last, level));
   const sum = ahead.reduce(
     (total, level) => total + Math.abs(passage(predicted, level) - passage(target, level)) / steps,
     0,

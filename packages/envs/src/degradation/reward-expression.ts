@@ -24,14 +24,16 @@ export const quantities: Readonly<Record<QuantityName, QuantityKind>> = {
   nonMonotonicity: { perStep: true, description: 'wrong-way part of a step, max(0, ŷ before − ŷ)/s' },
   finalError: { perStep: false, description: 'absolute error of the last point |ŷ_L − y_L|/s' },
   pathError: { perStep: false, description: 'distance of the whole path ‖ŷ − y‖/(s √L)' },
-  crossingError: { perStep: false, description: 'how far apart levels are passed, as a share of the horizon' },
+  crossingError: {
+    perStep: false,
+    description: 'how far apart levels are passed, as a share of the horizon',
+  },
   spread: { perStep: true, group: true, description: 'distance to the other paths of the context' },
   crps: { perStep: true, group: true, description: 'mae − spread: CRPS of the distribution' },
   pathSpread: { perStep: false, group: true, description: 'distance to the other whole paths' },
   energyScore: { perStep: false, group: true, description: 'pathError − pathSpread: CRPS of whole paths' },
   variogram: { perStep: false, group: true, description: 'variogram score: how rough paths are' },
 };
-
 
 /** The series that a reward may use beside the quantities, as a function of a user's own gets them. */
 export type SeriesName = 'predicted' | 'target' | 'context' | 'step';

@@ -1,11 +1,22 @@
 /**
  * What forecasts are worth: the reward that is built from named quantities, or by a function of the user's own.
  */
-import { ConfigError, EnvironmentError, resolveOptions, ShapeError, type RewardFunction } from '@rollcast/core';
+import {
+  ConfigError,
+  EnvironmentError,
+  resolveOptions,
+  ShapeError,
+  type RewardFunction,
+} from '@rollcast/core';
 import { z } from 'zod';
 
 import { type DegradationWindow } from './dataset.js';
-import { forecastQuantities, lineScale, windowScale, type ForecastQuantities } from './forecast-quantities.js';
+import {
+  forecastQuantities,
+  lineScale,
+  windowScale,
+  type ForecastQuantities,
+} from './forecast-quantities.js';
 import { FEWEST_PATHS, groupQuantities, type GroupQuantities } from './group-quantities.js';
 import {
   DEFAULT_REWARD,

@@ -4,6 +4,8 @@
 export interface ValueTokeniser<Scaling = unknown> {
   /** V, the number of tokens. */
   readonly vocabularySize: number;
+  /** [V] what tokens stand for before the scaling: value = scale · centre + shift, the shift may depend on the step. */
+  readonly centres?: ArrayLike<number>;
   /** The scaling of a window; it sees the context only. */
   fit(context: ArrayLike<number>): Scaling;
   /** Values → tokens; `firstStep` is the position of values[0] in the window: 0 for the context, W for the future. */

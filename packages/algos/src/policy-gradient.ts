@@ -106,7 +106,8 @@ export abstract class PolicyGradient<
   protected readonly klControl: KlControl;
   protected updatesDone = 0;
   private readonly optimizer: Adam;
-  private gradientSteps: GradientSteps | undefined;
+  /** By the length of the trajectories: how many go in one pass depends on it, whatever came before. */
+  private readonly gradientSteps = new Map<number, GradientSteps>();
 
   /** @throws {ConfigError} when the KL control is contradictory, or there can be no groups of `samplesPerContext` */
   constructor(
@@ -167,7 +168,8 @@ export abstract class PolicyGradient<
 
   /** Frees the optimiser and what was compiled; the policy stays. */
   dispose(): void {
-    this.gradientSteps?.dispose();
+    for (const steps of this.gradientSteps.values()) steps.dispose();
+    this.gradientSteps.clear();
     this.optimizer.dispose();
   }
 
@@ -197,20 +199,28 @@ export abstract class PolicyGradient<
     arrays: Readonly<Record<string, Float32Array | Int32Array>>,
     { rowIndices, scalars, accept }: StepChoices = {},
   ): { stats: Record<string, number>; taken: boolean } {
-    this.gradientSteps ??= new GradientSteps({
-      parameters: this.policy.parameters,
-      optimizer: this.optimizer,
-      maxGradNorm: this.options.maxGradNorm,
-      name: this.name,
-      rowsPerPass: rowsPerPass(this.policy, rollout),
-      loss: (rows, given) => this.loss(rows, given),
-    });
-    return this.gradientSteps.step({
+    return this.stepsFor(rollout).step({
       ...rolloutRows(rollout, arrays, rowIndices),
       scalars: { klCoef: this.klControl.coefficient, ...scalars },
       learningRate: this.learningRate,
       accept,
     });
+  }
+
+  private stepsFor(rollout: Rollout): GradientSteps {
+    let steps = this.gradientSteps.get(rollout.steps);
+    if (!steps) {
+      steps = new GradientSteps({
+        parameters: this.policy.parameters,
+        optimizer: this.optimizer,
+        maxGradNorm: this.options.maxGradNorm,
+        name: this.name,
+        rowsPerPass: rowsPerPass(this.policy, rollout),
+        loss: (rows, given) => this.loss(rows, given),
+      });
+      this.gradientSteps.set(rollout.steps, steps);
+    }
+    return steps;
   }
 
   /** One gradient step over the whole rollout, which is the whole update of some algorithms. */

@@ -83,7 +83,7 @@ const reinforceState = z.object({
 export class Reinforce extends PolicyGradient<ResolvedReinforceOptions, z.output<typeof reinforceState>> {
   readonly needsGreedyRollout: boolean;
   protected override readonly ownStateSchema = reinforceState;
-  /** The moving average of the reward-to-go, [T] or one number; undefined before the first rollout. */
+  /** The moving average of the reward-to-go, [T] or one number; undefined before the first rollout, anew where T changes. */
   private average: Float32Array | undefined;
   private readonly returnScale = new ReturnScale();
 
@@ -165,7 +165,8 @@ export class Reinforce extends PolicyGradient<ResolvedReinforceOptions, z.output
     const now = aligned
       ? meanPerStep(returns, rollout)
       : Float32Array.of(maskedMoments(returns, rollout.mask).mean);
-    const old = this.average ?? now;
+    // where the horizon has grown, the average of the shorter one says nothing of the longer
+    const old = this.average?.length === now.length ? this.average : now;
     this.average = old.map((value, t) => baselineDecay * value + (1 - baselineDecay) * now[t]);
     return returns.map((_, i) => old[i % old.length]);
   }

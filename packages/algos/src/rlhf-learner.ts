@@ -17,6 +17,8 @@ export interface RLHFLearnerOptions {
   /** The pre-trained model; it is changed in place. */
   policy: DegradationTransformer;
   environment: SequenceEnvironment;
+  /** See `CollectorOptions.environmentAt`. */
+  environmentAt?: (update: number) => SequenceEnvironment;
   /** By name: `reinforce`, `a2c`, `ppo`, `rloo`, `grpo`, or one that `algorithms` adds. @defaultValue 'reinforce' */
   algorithm?: string;
   /** Where the name is looked up. @defaultValue builtInAlgorithms() */
@@ -60,6 +62,7 @@ export class RLHFLearner {
     try {
       this.collector = new SequenceCollector({
         environment,
+        environmentAt: options.environmentAt,
         policy,
         referencePolicy: this.referencePolicy,
         batchSize,

@@ -59,9 +59,9 @@ export class ScheduledSampling extends Imitation<ResolvedScheduledSamplingOption
     const name = 'scheduled-sampling';
     super(name, policy, resolveOptions(scheduledSamplingOptions, options, name), budget);
     this.draw = compile((contexts: tf.Tensor, targets: tf.Tensor, uniforms: tf.Tensor) => {
-      const { vocabularySize, score } = policy as SequencePolicy;
-      const { logDistribution } = score.call(policy, contexts as tf.Tensor2D, targets as tf.Tensor2D);
-      const rows = tf.reshape<tf.Rank.R2>(logDistribution, [-1, vocabularySize]);
+      const reader = policy as SequencePolicy;
+      const { logDistribution } = reader.score(contexts as tf.Tensor2D, targets as tf.Tensor2D);
+      const rows = tf.reshape<tf.Rank.R2>(logDistribution, [-1, reader.vocabularySize]);
       return { tokens: sampleTokens(rows, tf.reshape(uniforms, [-1])) };
     });
   }

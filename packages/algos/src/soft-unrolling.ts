@@ -88,7 +88,7 @@ export class SoftUnrolling extends Imitation<ResolvedSoftUnrollingOptions> {
     const { passes, feedbackTemperature } = this.options;
     const vocabulary = this.tokenValues.length;
     const policy = this.policy as SoftSequencePolicy;
-    let mixtures = tf.cast<tf.Tensor3D>(tf.oneHot(tf.cast(targets, 'int32'), vocabulary), 'float32');
+    let mixtures = tf.oneHot(targets, vocabulary).toFloat() as tf.Tensor3D;
     let logDistribution = policy.predictAfterMixtures(contextTokens as tf.Tensor2D, mixtures);
     for (let pass = 1; pass < passes; pass++) {
       mixtures = tf.softmax(tf.div<tf.Tensor3D>(logDistribution, feedbackTemperature));

@@ -52,6 +52,11 @@ export function list(text: string): string[] {
   return items;
 }
 
+/** `10,20,60` → whole numbers ≥ 1, for commander. */
+export function lengths(text: string): number[] {
+  return list(text).map(integer(1));
+}
+
 /** Collects a flag that may be given several times. */
 export function collect(text: string, before: string[] = []): string[] {
   return [...before, text];

@@ -4,13 +4,19 @@ import {
   RLHFCallback,
   RandomStream,
   resolveOptions,
+  stageOf,
   type Callback,
   type Checkpoint,
   type RewardDefinition,
   type RunDirectory,
 } from '@rollcast/core';
 import { RLHFLearner } from '@rollcast/algos';
-import { dataOptions, rewardOptions, type ForecastEnvironmentEntry } from '@rollcast/envs';
+import {
+  dataOptions,
+  degradationOptions,
+  type DegradationEnvironment,
+  type ForecastEnvironmentEntry,
+} from '@rollcast/envs';
 import { z } from 'zod';
 
 import { dataRecipe, fileSource, parseRecipe, type DataFlags } from './data-source.js';
@@ -34,10 +40,12 @@ import { loadWindows } from './windows.js';
 export const forecastRunConfig = z.strictObject({
   ...trainingShape,
   init: z.string(),
-  environmentOptions: rewardOptions,
+  environmentOptions: degradationOptions,
   updates: z.int().min(1),
   batchSize: z.int().min(1).max(65_536),
   plotEvery: z.int().min(1),
+  /** Horizons of equal shares of the updates; that of the windows throughout when left out. */
+  horizonSchedule: z.array(z.int().min(1)).min(1).optional(),
   data: dataRecipe,
   /** Of a reward that is a file of the user's own; `environmentOptions.reward` is its path then. */
   rewardFileOptions: z.record(z.string(), z.unknown()).optional(),
@@ -51,6 +59,8 @@ export interface ForecastRunFlags extends TrainingFlags, KlFlags, DataFlags {
   batchSize?: number;
   reward?: string;
   credit?: 'step' | 'sequence';
+  windows?: 'alike' | 'difficulty';
+  horizonSchedule?: number[];
   plotEvery?: number;
 }
 
@@ -86,10 +96,11 @@ export function resolveForecastRun(
     algo,
   ) as Record<string, unknown>;
   const environmentOptions = resolveOptions(
-    rewardOptions,
+    degradationOptions,
     {
       ...(flags.reward !== undefined && { reward: flags.reward }),
       ...(flags.credit !== undefined && { credit: flags.credit }),
+      ...(flags.windows !== undefined && { windows: flags.windows }),
       ...settings['env'],
     },
     'env',
@@ -105,6 +116,7 @@ export function resolveForecastRun(
     seed: flags.seed,
     plotEvery: flags.plotEvery ?? 50,
     checkpointEvery: flags.checkpointEvery,
+    ...(flags.horizonSchedule && { horizonSchedule: flags.horizonSchedule }),
     ...(rewardFile && {
       rewardFileOptions: resolveOptions(rewardFile.options, settings['reward'] ?? {}, 'reward') as Record<
         string,
@@ -120,11 +132,36 @@ export function resolveForecastRun(
     withReward(config, rewardFile),
   );
   const { updates, batchSize, seed } = config;
+  environmentsOf(config, environment);
   const algorithm = algorithmEntry.create(loaded.model, algorithmOptions, { updates, batchSize, seed });
   environment.checkPaths(algorithm.needsGreedyRollout ? 1 : (algorithm.samplesPerContext ?? 1));
   algorithm.dispose();
   loaded.model.dispose();
   return config;
+}
+
+/**
+ * The environment of each update: with a horizon that grows in equal shares of the run, where that is asked for.
+ *
+ * @throws {ConfigError} when a horizon is longer than the windows, or not longer than the one before
+ */
+function environmentsOf(
+  { horizonSchedule, updates }: ForecastRunConfig,
+  environment: DegradationEnvironment,
+): ((update: number) => DegradationEnvironment) | undefined {
+  if (!horizonSchedule) return undefined;
+  const { horizon } = environment;
+  const written = horizonSchedule.join(',');
+  if (horizonSchedule.some((h, i) => h > horizon || (i > 0 && h <= horizonSchedule[i - 1])))
+    throw new ConfigError(
+      `--horizon-schedule ${written}: horizons must rise and stay within the ${horizon} points of the windows.`,
+    );
+  if (updates < horizonSchedule.length)
+    throw new ConfigError(
+      `--horizon-schedule ${written}: ${horizonSchedule.length} horizons need as many updates or more; got ${updates}.`,
+    );
+  const stages = horizonSchedule.map((h) => environment.withHorizon(h));
+  return (update) => stageOf(stages, update / updates);
 }
 
 /** The options of the environment, with the function in place of its path. */
@@ -195,6 +232,7 @@ export async function runForecastTraining(
           const learning = new RLHFLearner({
             policy: model,
             environment,
+            environmentAt: environmentsOf(config, environment),
             algorithm,
             algorithmOptions,
             batchSize,

@@ -137,7 +137,7 @@ export {
   scoreFunctionLoss,
   valueLoss,
 } from './math/losses.js';
-export { linearSchedule, warmupCosine } from './math/schedules.js';
+export { linearSchedule, stageOf, warmupCosine } from './math/schedules.js';
 export {
   interquartileMean,
   meanScore,

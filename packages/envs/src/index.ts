@@ -31,8 +31,13 @@ export {
   weightedQuantileLoss,
 } from './degradation/distribution-metrics.js';
 export type { DistributionMetrics, IntervalScore } from './degradation/distribution-metrics.js';
-export { DegradationEnvironment } from './degradation/environment.js';
-export type { DegradationBatch } from './degradation/environment.js';
+export { difficulty, drawByDifficulty } from './degradation/difficulty.js';
+export { DegradationEnvironment, degradationOptions } from './degradation/environment.js';
+export type {
+  DegradationBatch,
+  DegradationOptions,
+  ResolvedDegradationOptions,
+} from './degradation/environment.js';
 export { evenContext, MOST_STEPS_MISSING } from './degradation/even-context.js';
 export type { EvenContext } from './degradation/even-context.js';
 export {

@@ -5,8 +5,11 @@ import { Acrobot } from './acrobot.js';
 import { Bandit, banditOptions, type BanditOptions } from './bandit.js';
 import { CartPole, cartPoleOptions, type CartPoleOptions } from './cart-pole.js';
 import { type WindowSource } from './degradation/dataset.js';
-import { DegradationEnvironment } from './degradation/environment.js';
-import { rewardOptions, type RewardOptions } from './degradation/reward.js';
+import {
+  DegradationEnvironment,
+  degradationOptions,
+  type DegradationOptions,
+} from './degradation/environment.js';
 import { type ValueTokeniser } from './degradation/tokeniser.js';
 import { GridWorld, gridWorldOptions, type GridWorldOptions } from './grid-world.js';
 import {
@@ -50,7 +53,7 @@ export interface SequenceEnvironmentParts {
 export interface ForecastEnvironmentEntry extends Entry {
   readonly kind: 'forecast';
   /** Makes the environment over windows of data. */
-  create(parts: SequenceEnvironmentParts, options?: RewardOptions): DegradationEnvironment;
+  create(parts: SequenceEnvironmentParts, options?: DegradationOptions): DegradationEnvironment;
 }
 
 /** An environment that users pick by name. */
@@ -61,7 +64,7 @@ export function registerEnvironments(registry: Registry<EnvironmentEntry>): void
   registry.register('degradation', {
     kind: 'forecast',
     description: 'continue a degradation history by L points; rewarded on the whole trajectory',
-    options: rewardOptions,
+    options: degradationOptions,
     create: ({ dataset, tokeniser }, options) => new DegradationEnvironment(dataset, tokeniser, options),
   });
   registry.register('token-copy-v1', {

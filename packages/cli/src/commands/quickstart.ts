@@ -1,6 +1,6 @@
 import { RunDirectory, resolveOptions } from '@rollcast/core';
 import { builtInAlgorithms } from '@rollcast/algos';
-import { rewardOptions } from '@rollcast/envs';
+import { degradationOptions } from '@rollcast/envs';
 import type { Command } from 'commander';
 import { join } from 'node:path';
 
@@ -91,7 +91,7 @@ function quickTrain(init: string, data: ForecastRunConfig['data']): ForecastRunC
   return {
     init,
     environment: 'degradation',
-    environmentOptions: resolveOptions(rewardOptions, {}, 'env'),
+    environmentOptions: resolveOptions(degradationOptions, {}, 'env'),
     algorithm: 'reinforce',
     algorithmOptions: resolveOptions(
       builtInAlgorithms().get('reinforce').options,

@@ -1,4 +1,5 @@
 import { ConfigError, RunDirectory, resolveOptions } from '@rollcast/core';
+import { DEFAULT_REWARD, quantities, rewardSeries } from '@rollcast/envs';
 import { Option, type Command } from 'commander';
 
 import { DATA_FLAGS, addDataFlags } from '../data-source.js';
@@ -9,7 +10,7 @@ import {
   environmentNamed,
   type EnvironmentKind,
 } from '../environments.js';
-import { collect, givenFlags, integer, number } from '../flags.js';
+import { collect, givenFlags, integer, lengths, number } from '../flags.js';
 import {
   forecastRunConfig,
   resolveForecastRun,
@@ -45,7 +46,10 @@ export type TrainFlags = ForecastRunFlags & SequenceRunFlags & StepRunFlags & Ru
 /** Flags that do not mean something on every kind of environment, and where they do. */
 const WHERE: Readonly<Record<string, readonly EnvironmentKind[]>> = {
   ...Object.fromEntries(
-    [...DATA_FLAGS, 'reward', 'credit', 'plotEvery'].map((name) => [name, ['forecast'] as const]),
+    [...DATA_FLAGS, 'reward', 'credit', 'windows', 'horizonSchedule', 'plotEvery'].map((name) => [
+      name,
+      ['forecast'] as const,
+    ]),
   ),
   ...Object.fromEntries(['updates', 'batchSize'].map((name) => [name, ['forecast', 'sequence'] as const])),
   steps: ['sequence', 'step'],
@@ -60,6 +64,17 @@ const RESUMABLE: Readonly<Record<EnvironmentKind, readonly string[]>> = {
   sequence: ['updates'],
   step: ['steps', 'workers'],
 };
+
+const WHICH_REWARD = `
+Which reward, on forecasts:
+  "-mae + spread"            CRPS: its best is the true distribution, so that intervals are to keep their meaning.
+                             Paths of a context are compared: --algo rloo --set rloo.samplesPerContext=16 --batch-size 128
+  "-pathError + pathSpread"  the same for whole paths (energy score); "- 0.5*variogram" with it minds how rough they are
+  "-mse"                     single paths get sharper, and the distribution narrower than the truth: fine where one path is
+                             all that is used, wrong where its intervals are
+  "- 0.5*crossingError"      added to either: in time at levels, or at yours with --set env.threshold=0.88
+Controls without a reward, at equal compute: --algo teacher-forcing, scheduled-sampling or soft-unrolling.
+`;
 
 export function addTrain(program: Command): void {
   const command = program
@@ -86,13 +101,24 @@ export function addTrain(program: Command): void {
     .option('--seed <number>', 'seed of weights, contexts, episodes, samples and minibatches', integer(0), 0)
     .option(
       '--reward <expression>',
-      'what is maximised: an expression of mse, mae, nonMonotonicity, finalError, predicted, target, context, step, or a file (./my-reward.ts) (default: "-mse")',
+      `what is maximised: an expression of ${[...Object.keys(quantities), ...Object.keys(rewardSeries)].join(', ')}, or a file (./my-reward.ts); see below (default: "${DEFAULT_REWARD}")`,
     )
     .addOption(
       new Option(
         '--credit <how>',
         'reward at each step, or one for the whole sequence (default: step)',
       ).choices(['step', 'sequence']),
+    )
+    .addOption(
+      new Option(
+        '--windows <how>',
+        'forecasts: all windows alike, or those that lines forecast badly more often (default: alike)',
+      ).choices(['alike', 'difficulty']),
+    )
+    .option(
+      '--horizon-schedule <lengths>',
+      'forecasts: a growing horizon, such as 10,20,40,60, each for an equal share of the updates (default: the whole one)',
+      lengths,
     );
   addKlFlags(command)
     .option('--plot-every <updates>', 'updates between pictures of forecasts (default: 50)', integer(1))
@@ -132,7 +158,7 @@ export function addTrain(program: Command): void {
       collect,
       [],
     );
-  addRunFlags(addBackendFlags(addDataFlags(command)));
+  addRunFlags(addBackendFlags(addDataFlags(command))).addHelpText('after', WHICH_REWARD);
   command.action(async (flags: TrainFlags, self: Command) => {
     await (flags.resume ? resume(flags, self) : start(flags, self));
   });

@@ -14,6 +14,11 @@ export function warmupCosine(step: number, total: number, peak: number, warmup: 
   return peak * (floor + (1 - floor) * 0.5 * (1 + Math.cos(Math.PI * progress)));
 }
 
+/** The stage of a run that is cut into equal shares; `progress` in [0, 1) is the share that is over. */
+export function stageOf<Stage>(stages: readonly Stage[], progress: number): Stage {
+  return stages[Math.min(stages.length - 1, Math.max(0, Math.floor(progress * stages.length)))];
+}
+
 /** Linear change from one value to another over a run; `progress` in [0, 1] is clipped. */
 export function linearSchedule(from: number, to: number, progress: number): number {
   return from + (to - from) * Math.min(1, Math.max(0, progress));

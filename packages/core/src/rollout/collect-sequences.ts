@@ -14,6 +14,11 @@ import { refuseSharedWeights } from './shared-weights.js';
 /** Who generates in what, and how many trajectories. */
 export interface CollectorOptions {
   environment: SequenceEnvironment;
+  /**
+   * The environment of each update, where it changes over the run (a growing horizon): a function of the number of the update
+   * alone, so that a resumed run goes on as it would have.
+   */
+  environmentAt?: (update: number) => SequenceEnvironment;
   policy: SequencePolicy;
   /** Frozen; without it the rollouts have no reference scores. */
   referencePolicy?: SequencePolicy;
@@ -90,8 +95,8 @@ export class SequenceCollector implements RolloutCollector {
    *   not finite
    */
   collect(update: number): Collected & { batch: SequenceBatch } {
-    const { environment, policy, batchSize, seed } = this.options;
-    const { samplesPerContext = 1 } = this.options;
+    const { policy, batchSize, seed, samplesPerContext = 1 } = this.options;
+    const environment = this.options.environmentAt?.(update) ?? this.options.environment;
     const { horizon, contextLength } = environment;
     const contexts = batchSize / samplesPerContext;
     const sampled = calling(environment, `sample of update ${update + 1}`, () =>
@@ -126,7 +131,7 @@ export class SequenceCollector implements RolloutCollector {
       ...(batch.targets && { targets: batch.targets }),
       ...(environment.tokenValues && { tokenValues: Float32Array.from(environment.tokenValues) }),
       ...(this.options.greedyBaseline && {
-        greedyRewards: this.greedyRewards(sampled, samplesPerContext, update),
+        greedyRewards: this.greedyRewards(environment, sampled, update),
       }),
       ...(this.reference && { reference: this.reference.score(batch, generation, horizon) }),
     };
@@ -149,8 +154,12 @@ export class SequenceCollector implements RolloutCollector {
   }
 
   /** [B, L] rewards of the most likely continuation of each context, on every row of that context. */
-  private greedyRewards(sampled: SequenceBatch, samplesPerContext: number, update: number): Float32Array {
-    const { environment, policy } = this.options;
+  private greedyRewards(
+    environment: SequenceEnvironment,
+    sampled: SequenceBatch,
+    update: number,
+  ): Float32Array {
+    const { policy, samplesPerContext = 1 } = this.options;
     const { horizon } = environment;
     const { size, contextTokens } = sampled;
     const { tokens } = policy.generate({ contextTokens, batchSize: size, horizon });

@@ -6,17 +6,40 @@ import {
   EnvironmentError,
   ShapeError,
   repeatRows,
+  resolveOptions,
   type RandomStream,
   type SequenceBatch,
   type SequenceEnvironment,
   type SequenceReward,
   type TrajectoryView,
 } from '@rollcast/core';
+import { z } from 'zod';
 
 import { type DegradationWindow, type WindowSource } from './dataset.js';
-import { checkPaths, createReward, type Reward, type RewardOptions, type ScoredForecast } from './reward.js';
+import { drawByDifficulty } from './difficulty.js';
+import { checkPaths, createReward, rewardOptions, type Reward, type ScoredForecast } from './reward.js';
 import { orient } from './series.js';
 import { type ValueTokeniser } from './tokeniser.js';
+
+/** Schema of the options of `DegradationEnvironment`: ranges, defaults, and what each one is. */
+export const degradationOptions = rewardOptions.extend({
+  windows: z
+    .enum(['alike', 'difficulty'])
+    .default('alike')
+    .describe(
+      'alike: all windows of a unit are equally likely; difficulty: those that lines forecast badly come more often',
+    ),
+  difficultyPower: z
+    .number()
+    .gt(0)
+    .max(2)
+    .default(0.5)
+    .describe('windows by difficulty: a window comes in proportion to its difficulty to this power'),
+});
+/** What a user writes. */
+export type DegradationOptions = z.input<typeof degradationOptions>;
+/** Everything filled in. */
+export type ResolvedDegradationOptions = z.output<typeof degradationOptions>;
 
 /** B windows with the scaling of each. */
 export interface DegradationBatch<Scaling = unknown> extends SequenceBatch {
@@ -38,39 +61,64 @@ export class DegradationEnvironment<Scaling = unknown> implements SequenceEnviro
   readonly contextLength: number;
   readonly horizon: number;
   readonly tokenValues?: ArrayLike<number>;
+  private readonly options: ResolvedDegradationOptions;
   private readonly scorer: Reward;
 
   /**
-   * @throws {ConfigError} when the reward options are wrong
+   * @param horizon - L, at most that of the windows, which are cut there
+   * @throws {ConfigError} when the options are wrong
    */
   constructor(
     readonly dataset: WindowSource,
     readonly tokeniser: ValueTokeniser<Scaling>,
-    options: RewardOptions = {},
+    options: DegradationOptions = {},
+    horizon = dataset.horizon,
   ) {
+    this.options = resolveOptions(degradationOptions, options, 'env');
+    if (!Number.isInteger(horizon) || horizon < 1 || horizon > dataset.horizon)
+      throw new ConfigError(
+        `a horizon must be an integer from 1 to that of the windows (${dataset.horizon}); got ${horizon}.`,
+      );
     this.vocabularySize = tokeniser.vocabularySize;
     this.tokenValues = tokeniser.centres;
     this.contextLength = dataset.contextLength;
-    this.horizon = dataset.horizon;
-    this.scorer = createReward(options);
+    this.horizon = horizon;
+    const { reward, rewardScale, credit, threshold } = this.options;
+    this.scorer = createReward({ reward, rewardScale, credit, threshold });
   }
 
   /** Draws windows from the source: a unit, then one of its windows, so that long-lived units do not count for more. */
   sample(batchSize: number, random: RandomStream): DegradationBatch<Scaling> {
     if (!Number.isInteger(batchSize) || batchSize < 1)
       throw new ConfigError(`batchSize must be an integer ≥ 1; got ${batchSize}.`);
-    return this.batch(Array.from({ length: batchSize }, () => this.dataset.draw(random)));
+    const { windows, difficultyPower } = this.options;
+    const draw = () => this.dataset.draw(random);
+    return this.batch(
+      Array.from({ length: batchSize }, () =>
+        windows === 'alike' ? draw() : drawByDifficulty(draw, difficultyPower, random),
+      ),
+    );
   }
 
-  /** A batch of the given windows, in their order; for evaluation. */
-  batch(windows: readonly DegradationWindow[]): DegradationBatch<Scaling> {
+  /** The same environment with a shorter horizon. @throws {ConfigError} when it is longer than the windows */
+  withHorizon(horizon: number): DegradationEnvironment<Scaling> {
+    return new DegradationEnvironment(this.dataset, this.tokeniser, this.options, horizon);
+  }
+
+  /** A batch of the given windows, in their order; for evaluation. Futures beyond the horizon are cut. */
+  batch(whole: readonly DegradationWindow[]): DegradationBatch<Scaling> {
+    const windows = whole.map((window) =>
+      window.future.length > this.horizon
+        ? { ...window, future: window.future.subarray(0, this.horizon) }
+        : window,
+    );
     const scalings = windows.map(({ context }) => this.tokeniser.fit(context));
     const { contextLength, horizon, tokeniser } = this;
     const contextTokens = new Int32Array(windows.length * contextLength);
     const targets = new Int32Array(windows.length * horizon);
     windows.forEach(({ context, future }, b) => {
       contextTokens.set(tokeniser.encode(context, scalings[b], 0), b * contextLength);
-      targets.set(tokeniser.encode(future.subarray(0, horizon), scalings[b], contextLength), b * horizon);
+      targets.set(tokeniser.encode(future, scalings[b], contextLength), b * horizon);
     });
     return { size: windows.length, contextTokens, targets, windows, scalings };
   }

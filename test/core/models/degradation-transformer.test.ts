@@ -16,6 +16,7 @@ import {
 } from '@rollcast/core';
 
 import { backendsUnderTest, useBackend } from '../../support/backends.js';
+import { expectGradient } from '../../support/gradients.js';
 import { expectNoTensorLeft, take } from '../../support/tensors.js';
 
 const [B, W] = [3, 16];
@@ -347,4 +348,27 @@ test('the initial embedding is smooth along the bins and has the promised spread
   expect(Math.abs(cosine(100, 160))).toBeLessThan(0.5);
   const square = table.reduce((sum, x) => sum + x * x, 0) / table.length;
   expect(Math.sqrt(square)).toBeAllClose(0.05, { rtol: 0.1 });
+});
+
+describe('mixtures of tokens', () => {
+  const actions = randomTokens(B * 5, options.vocabularySize, 'mixtures');
+  const rows = () => tf.tensor2d(contextTokens, [B, W], 'int32');
+
+  test('of one token each are those tokens', () => {
+    const model = shakenModel();
+    const certain = tf.tidy(
+      () => tf.oneHot(tf.tensor2d(actions, [B, 5], 'int32'), 11).toFloat() as tf.Tensor3D,
+    );
+    const got = expectNoTensorLeft(() => take(tf.tidy(() => model.predictAfterMixtures(rows(), certain))));
+    expect(got).toBeAllClose(score(model, actions).logDistribution, { atol: 2e-5 });
+  });
+
+  test('have a gradient; that of the last step, which is not read, is 0', () => {
+    const model = shakenModel();
+    const mixtures = tf.softmax(tf.randomNormal<tf.Rank.R3>([B, 5, 11], 0, 1, 'float32', 4));
+    const predict = (x: tf.Tensor) => model.predictAfterMixtures(rows(), x as tf.Tensor3D);
+    expectGradient(predict, [mixtures], { epsilon: 5e-4, rtol: 1e-2, atol: 5e-2 });
+    const gradient = tf.tidy(() => tf.grad(predict)(mixtures).slice([0, 4, 0]).abs().max());
+    expect(take(gradient)).toEqual([0]);
+  });
 });

@@ -145,3 +145,23 @@ describe.each(['rloo', 'grpo'])('%s', (name) => {
     );
   });
 });
+
+describe.each(['reinforce', 'a2c', 'ppo'])('%s takes groups where they are asked for', (name) => {
+  const create = (policy: DegradationTransformer | MlpPolicy, samplesPerContext?: number) =>
+    builtInAlgorithms().get(name).create(policy, { samplesPerContext }, budget);
+
+  test('one trajectory of each context unless asked otherwise', () => {
+    expect(create(model()).samplesPerContext).toBe(1);
+    expect(create(model(), 2).samplesPerContext).toBe(2);
+    expect(create(new MlpPolicy(1, discrete(2), { hidden: [] })).samplesPerContext).toBe(1);
+  });
+
+  test('groups divide the batch, and are no matter of step environments', () => {
+    expect(() => create(model(), 3)).toThrow(
+      `${name}.samplesPerContext must divide the batch (4 trajectories); got 3. Try 2, 4.`,
+    );
+    expect(() => create(new MlpPolicy(1, discrete(2), { hidden: [] }), 2)).toThrow(
+      `${name} compares 2 trajectories of the same context, so it needs a sequence environment`,
+    );
+  });
+});

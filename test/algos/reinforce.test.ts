@@ -127,6 +127,27 @@ describe('the moving-average baseline', () => {
     expect(algorithm.state().values['baseline']).toBeAllClose([4, 2.5]);
   });
 
+  test('starts anew where the horizon has grown', () => {
+    const policy = model();
+    const algorithm = new Reinforce(policy, bare, budget);
+    algorithm.update(rolloutOf(policy, contexts, actions, actions));
+    const longer = rolloutOf(
+      policy,
+      contexts,
+      [
+        [1, 2, 0],
+        [3, 0, 1],
+      ],
+      [
+        [0, 0, 1],
+        [0, 0, 3],
+      ],
+    );
+    // rewards-to-go 1 and 3 at every step, their own mean is 2
+    expect(algorithm.update(longer).loss).toBeAllClose(lossOf(longer, [-1, -1, -1, 1, 1, 1]), { atol: 1e-5 });
+    expect(algorithm.state().values['baseline']).toBeAllClose([2, 2, 2]);
+  });
+
   test("'none' subtracts nothing", () => {
     const policy = model();
     const rollout = rolloutOf(policy, contexts, actions, [

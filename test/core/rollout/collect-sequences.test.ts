@@ -159,6 +159,33 @@ describe('several samples of each context', () => {
     }
   }
 
+  test('what really followed is repeated with the contexts, and the rollout has it', () => {
+    class Knowing extends RepeatEnvironment {
+      readonly tokenValues = [-1, 0, 1, 2, 3, 4];
+      override sample(batchSize: number, random: Parameters<RepeatEnvironment['sample']>[1]) {
+        const batch = super.sample(batchSize, random);
+        const targets = Int32Array.from({ length: batchSize * L }, (_, i) => i % 6);
+        return { ...batch, targets };
+      }
+    }
+    const { rollout } = collectGroups(new Knowing());
+    const row = (b: number) => Array.from(rollout.targets!.slice(L * b, L * b + L));
+    expect(rollout.targets).toHaveLength(6 * L);
+    expect([row(1), row(2)]).toEqual([row(0), row(0)]);
+    expect(row(3)).toEqual(Array.from({ length: L }, (_, i) => (L + i) % 6));
+    expect(Array.from(rollout.tokenValues!)).toEqual([-1, 0, 1, 2, 3, 4]);
+  });
+
+  test('an environment may change with the update', () => {
+    const [short, long] = [2, 4].map((horizon) => new RepeatEnvironment({ horizon }));
+    const environmentAt = (update: number) => (update < 3 ? short : long);
+    const at = (update: number) =>
+      collectGroups(long, { environmentAt, update, greedyBaseline: true }).rollout;
+    expect([at(2).steps, at(3).steps]).toEqual([2, 4]);
+    expect(at(2).greedyRewards).toHaveLength(6 * 2);
+    expect(at(3)).toEqual(collectGroups(long, { update: 3, greedyBaseline: true }).rollout);
+  });
+
   test('an environment whose batches hold more says how to repeat them', () => {
     const repeating = Object.assign(new Labelled(), {
       repeat: ({ size, contextTokens, labels }: SequenceBatch & { labels: string[] }, times: number) => ({

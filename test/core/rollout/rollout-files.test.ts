@@ -25,6 +25,8 @@ function rollout(kind: 'tokens' | 'steps'): Rollout {
     ...(kind === 'tokens' && {
       samplesPerContext: 2,
       greedyRewards: four(2),
+      targets: Int32Array.of(1, 2, 255, 0),
+      tokenValues: four(5),
       reference: { logProbs: four(1), distribution: four(2), exactKl: four(3) },
     }),
   };

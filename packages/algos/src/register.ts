@@ -64,7 +64,7 @@ export function registerAlgorithms(registry: Registry<AlgorithmEntry>): void {
     create: (policy, options, budget) => new TeacherForcing(policy, options, budget),
   });
   registry.register('scheduled-sampling', {
-    description: 'control: the same after tokens of its own, in two passes (Bengio et al. 2015)',
+    description: 'control: cross-entropy of the true future, partly after own tokens (Bengio et al. 2015)',
     kinds: ['forecast'],
     options: scheduledSamplingOptions,
     create: (policy, options, budget) => new ScheduledSampling(policy, options, budget),

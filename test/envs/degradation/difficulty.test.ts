@@ -1,26 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 
 import { RandomStream } from '@rollcast/core';
-import {
-  DegradationEnvironment,
-  RLDataset,
-  difficulty,
-  drawByDifficulty,
-  type DegradationWindow,
-} from '@rollcast/envs';
+import { DegradationEnvironment, RLDataset, difficulty, drawByDifficulty } from '@rollcast/envs';
 
-import { errorOf, ramp, seriesSet, stepTokeniser } from './support.js';
+import { errorOf, ramp, seriesSet, stepTokeniser, windowOf } from './support.js';
 
-const window = (context: number[], future: number[]): DegradationWindow => ({
-  unit: 'a',
-  unitIndex: 0,
-  start: 0,
-  context: Float64Array.from(context),
-  future: Float64Array.from(future),
-});
 // Context 0 … 3 deviates by √1.25. The line is right, or errs by 0 and 1.
-const easy = window([0, 1, 2, 3], [4, 5]);
-const hard = window([0, 1, 2, 3], [4, 6]);
+const easy = windowOf([0, 1, 2, 3], [4, 5]);
+const hard = windowOf([0, 1, 2, 3], [4, 6]);
 
 describe('the difficulty of a window', () => {
   test('is the error of the best line in units of the deviation of the context', () => {
@@ -29,18 +16,18 @@ describe('the difficulty of a window', () => {
   });
 
   test('does not depend on the unit of measurement', () => {
-    const scaled = window([0, 1000, 2000, 3000], [4000, 6000]);
+    const scaled = windowOf([0, 1000, 2000, 3000], [4000, 6000]);
     expect(difficulty(scaled)).toBeAllClose(difficulty(hard));
   });
 
   test('of a flat context is finite', () => {
-    expect(Number.isFinite(difficulty(window([5, 5, 5], [5, 6])))).toBe(true);
-    expect(difficulty(window([5, 5, 5], [5, 5]))).toBe(0);
+    expect(Number.isFinite(difficulty(windowOf([5, 5, 5], [5, 6])))).toBe(true);
+    expect(difficulty(windowOf([5, 5, 5], [5, 5]))).toBe(0);
   });
 });
 
 describe('drawing by difficulty', () => {
-  const twice = window([0, 1, 2, 3], [4, 7]); // errors 0 and 2
+  const twice = windowOf([0, 1, 2, 3], [4, 7]); // errors 0 and 2
   const share = (power: number) => {
     const random = new RandomStream(3, 'test');
     const draws = ramp(4000, () =>
@@ -60,7 +47,7 @@ describe('drawing by difficulty', () => {
 
   test('of windows that are all lines is as usual', () => {
     const random = new RandomStream(3, 'test');
-    const lines = [easy, window([1, 2, 3], [4, 5])];
+    const lines = [easy, windowOf([1, 2, 3], [4, 5])];
     const draws = ramp(400, () => drawByDifficulty(() => lines[random.integer(2)], 1, random));
     expect(draws.filter((drawn) => drawn === lines[0]).length / 400).toBeAllClose(0.5, { atol: 0.08 });
   });

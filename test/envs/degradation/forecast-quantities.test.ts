@@ -2,6 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 
 import { bestLineError, createReward, crossingError, forecastQuantities, lineScale } from '@rollcast/envs';
 
+import { windowOf } from './support.js';
+
 describe('the error of the whole path', () => {
   // errors 3 and 4, s = 5: √(25/2)/5
   test('is its Euclidean distance over √L', () => {
@@ -38,14 +40,8 @@ describe('crossing error', () => {
 
   // Capacity 9, 8, 7 then 6, 5: it falls through 5.5 at 1.5; the path 5, 5 does at 0.75.
   test('takes the threshold in the units of the data, where wear may be a fall', () => {
-    const window = {
-      unit: 'a',
-      unitIndex: 0,
-      start: 0,
-      context: Float64Array.of(-9, -8, -7),
-      future: Float64Array.of(-6, -5),
-    };
-    const reward = createReward({ reward: '-crossingError', threshold: 5.5, credit: 'sequence' }, -1);
+    const window = windowOf([-9, -8, -7], [-6, -5], { direction: 'falls' });
+    const reward = createReward({ reward: '-crossingError', threshold: 5.5, credit: 'sequence' });
     expect(reward.score(window, [Float64Array.of(-5, -5)])[0].reward).toBeAllClose(-0.75 / 2);
   });
 });
@@ -63,15 +59,9 @@ describe('the scale by lines', () => {
 
   // the same forecast error of 1: a third of the range of the context, twice what the line errs
   test('makes errors multiples of it', () => {
-    const window = {
-      unit: 'a',
-      unitIndex: 0,
-      start: 0,
-      context: Float64Array.of(0, 1, 2, 3),
-      future: Float64Array.of(4, 6),
-    };
+    const window = windowOf([0, 1, 2, 3], [4, 6]);
     const mae = (rewardScale: 'window' | 'line' | 'raw') =>
-      createReward({ reward: '-mae', rewardScale, credit: 'sequence' }, 1).score(window, [
+      createReward({ reward: '-mae', rewardScale, credit: 'sequence' }).score(window, [
         Float64Array.of(5, 7),
       ])[0].reward;
     expect([mae('window'), mae('line'), mae('raw')]).toBeAllClose([-1 / 3, -2, -1]);

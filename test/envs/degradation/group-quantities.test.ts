@@ -179,7 +179,7 @@ describe('in the environment', () => {
   });
 
   test('a reward that is not finite names the window, in groups too', () => {
-    const reward = createReward({ reward: '1/spread' }, 1);
+    const reward = createReward({ reward: '1/spread' });
     const path = Float64Array.of(1, 1);
     expect(errorOf(() => reward.score(windows[0], [path, path, path]))).toBeInstanceOf(EnvironmentError);
   });

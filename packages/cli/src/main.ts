@@ -11,6 +11,7 @@ import { addBench } from './commands/bench.js';
 import { addCheck } from './commands/check.js';
 import { addDoctor } from './commands/doctor.js';
 import { addEvaluate } from './commands/evaluate.js';
+import { addFit } from './commands/fit.js';
 import { addForecast } from './commands/forecast.js';
 import { addList } from './commands/list.js';
 import { addNew } from './commands/new.js';
@@ -36,6 +37,7 @@ export function buildProgram(): Command {
   addTrain(program);
   addEvaluate(program);
   addForecast(program);
+  addFit(program, buildProgram);
   addReplay(program);
   addBench(program);
   addNew(program);

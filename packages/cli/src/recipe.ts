@@ -1,0 +1,112 @@
+/** A recipe: the flags of the commands that make a forecaster, one after the other; docs/recipes.md has the format. */
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { ConfigError, RegistryError, resolveOptions, suggestion } from '@rollcast/core';
+import { z } from 'zod';
+
+/** Recipes that come with Rollcast. */
+const FOLDER = fileURLToPath(new URL('../recipes/', import.meta.url));
+
+/** Flags by their long names; `true` stands alone, a list is a flag that comes several times. */
+const flags = z.record(
+  z.string(),
+  z.union([z.string(), z.number(), z.literal(true), z.array(z.union([z.string(), z.number()]))]),
+);
+
+const recipeFile = z.strictObject({
+  description: z.string(),
+  corpus: z.string().min(1).describe('the corpus file, relative to the recipe'),
+  pretrain: flags,
+  train: flags,
+  calibrate: flags,
+});
+
+/** What a recipe file holds; `corpus` is an absolute path. */
+export type Recipe = z.output<typeof recipeFile>;
+
+/** The command that a stage runs, and whether it may be passed over. */
+export interface Stage {
+  readonly command: 'pretrain' | 'train' | 'calibrate';
+  /** After the name of the command. */
+  readonly args: readonly string[];
+}
+
+/** What is chosen beside the recipe. */
+export interface FitChoices {
+  readonly out: string;
+  readonly seed: number;
+  readonly dataRoot?: string;
+  readonly leaveOut?: readonly string[];
+  readonly force?: boolean;
+  /** Go on with the run folders that are there. */
+  readonly resume?: boolean;
+  /** Flags of every command: backend, device, threads. */
+  readonly everywhere: readonly string[];
+}
+
+/** Names of the recipes that come with Rollcast. */
+export function recipeNames(): string[] {
+  return readdirSync(FOLDER)
+    .filter((name) => name.endsWith('.json') && !name.endsWith('-corpus.json'))
+    .map((name) => name.slice(0, -'.json'.length))
+    .sort();
+}
+
+/**
+ * @param name - of a recipe that comes with Rollcast, or the path of a JSON file
+ * @throws {RegistryError} for an unknown name
+ * @throws {ConfigError} when the file is not a recipe
+ */
+export function readRecipe(name: string): Recipe {
+  const known = recipeNames();
+  const file = known.includes(name) ? `${FOLDER}${name}.json` : name;
+  if (!file.endsWith('.json')) {
+    throw new RegistryError(
+      `Unknown recipe "${name}". Known: ${known.join(', ')}, or a JSON file of your own.${suggestion(name, known)}`,
+    );
+  }
+  let written: unknown;
+  try {
+    written = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new ConfigError(`--recipe ${file} cannot be read (${(error as Error).message}).`);
+  }
+  const recipe = resolveOptions(recipeFile, written, 'recipe');
+  return { ...recipe, corpus: resolve(dirname(file), recipe.corpus) };
+}
+
+/** The folder of the pre-trained model. */
+export function pretrainedFolder(out: string): string {
+  return `${out.replace(/[/\\]+$/, '')}-pretrained`;
+}
+
+/** The commands of a recipe. With `resume` a run folder that is there goes on, and one that is not is begun. */
+export function stages(recipe: Recipe, choices: FitChoices): Stage[] {
+  const { out, seed, dataRoot, leaveOut, force, resume, everywhere } = choices;
+  const pretrained = pretrainedFolder(out);
+  const run = (command: 'pretrain' | 'train', folder: string, begin: readonly string[]): Stage => {
+    const goesOn = resume && existsSync(folder);
+    const rest = goesOn ? ['--resume'] : [...begin, ...(force ? ['--force'] : [])];
+    return { command, args: ['--out', folder, ...rest, ...everywhere] };
+  };
+  return [
+    run('pretrain', pretrained, [
+      ...['--corpus', recipe.corpus],
+      ...(dataRoot === undefined ? [] : ['--data-root', dataRoot]),
+      ...(leaveOut === undefined ? [] : ['--leave-out', leaveOut.join(',')]),
+      ...['--seed', String(seed)],
+      ...asArguments(recipe.pretrain),
+    ]),
+    run('train', out, ['--init', pretrained, '--seed', String(seed), ...asArguments(recipe.train)]),
+    { command: 'calibrate', args: ['--run', out, ...asArguments(recipe.calibrate), ...everywhere] },
+  ];
+}
+
+function asArguments(given: Recipe['train']): string[] {
+  return Object.entries(given).flatMap(([name, value]) => {
+    if (value === true) return [`--${name}`];
+    return (Array.isArray(value) ? value : [value]).flatMap((one) => [`--${name}`, String(one)]);
+  });
+}

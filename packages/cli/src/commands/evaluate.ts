@@ -8,9 +8,10 @@ import {
   type Checkpoint,
   type RunDirectory,
 } from '@rollcast/core';
-import { DegradationEnvironment, RLDataset, dataOptions } from '@rollcast/envs';
+import { DegradationEnvironment, RLDataset, dataOptions, type DegradationWindow } from '@rollcast/envs';
 import { Option, type Command } from 'commander';
 
+import { chooseCalibration, withoutCalibrating, type CalibrationFile } from '../calibration.js';
 import {
   DATA_FLAGS,
   addDataFlags,
@@ -27,6 +28,7 @@ import {
   openRun,
   readModel,
   readReference,
+  refuseOtherWindows,
   runName,
   subjectOf,
   type CheckpointChoice,
@@ -60,6 +62,9 @@ interface EvaluateRequest extends DataFlags {
   samples: number;
   seed: number;
   threshold?: number;
+  backtest?: boolean;
+  every?: number;
+  calibrated?: boolean;
   /** Sets of the run's corpus. */
   only?: string[];
 }
@@ -73,7 +78,10 @@ interface EvaluateFlags extends EvaluateRequest, BackendFlags {
 }
 
 /** Flags that mean something for forecasts alone, and those for runs on step and sequence environments alone. */
-const FORECAST_FLAGS: readonly string[] = [...DATA_FLAGS, 'only', 'windowsPerUnit', 'samples', 'threshold'];
+const FORECAST_FLAGS: readonly string[] = [
+  ...DATA_FLAGS,
+  ...['only', 'windowsPerUnit', 'backtest', 'every', 'samples', 'threshold', 'calibrated'],
+];
 const EPISODE_FLAGS: readonly string[] = ['env', 'episodes', 'greedy', 'sampled'];
 
 export function addEvaluate(program: Command): void {
@@ -85,6 +93,17 @@ export function addEvaluate(program: Command): void {
     .requiredOption('--run <folder>', 'run to judge');
   addCheckpointFlag(command)
     .option('--windows-per-unit <count>', 'forecasts: evenly spaced windows of each unit', integer(1), 40)
+    .addOption(
+      new Option(
+        '--backtest',
+        'forecasts: rolling backtest, a forecast every so many points of each unit, told unit by unit',
+      ).conflicts('windowsPerUnit'),
+    )
+    .option(
+      '--every <points>',
+      'forecasts: points between the forecasts of a backtest (default: 10)',
+      integer(1),
+    )
     .option('--samples <paths>', 'forecasts: sampled paths a window', integer(2), 16)
     .option('--episodes <count>', 'step and sequence environments: episodes, or sequences', integer(1), 100)
     .addOption(
@@ -100,6 +119,10 @@ export function addEvaluate(program: Command): void {
       '--threshold <value>',
       'forecasts: in the units of the data, also judge when forecasts cross it (remaining useful life, PHM08 score)',
       number({}),
+    )
+    .option(
+      '--calibrated',
+      'forecasts: also judge the calibrated paths (rollcast calibrate), on units that did not calibrate',
     )
     .addOption(
       new Option(
@@ -117,6 +140,7 @@ export function addEvaluate(program: Command): void {
 async function runEvaluate(flags: EvaluateFlags, command: Command): Promise<void> {
   const { run, checkpoint } = openRun(flags.run, flags.checkpoint);
   refuseFlags(command, run);
+  if (flags.every !== undefined && !flags.backtest) throw new ConfigError('--every needs --backtest.');
   const named = pluginsOfRun(run.config).filter(([flag]) => flag === '--env');
   if (flags.env !== undefined && named.length === 0)
     throw new ConfigError(
@@ -200,8 +224,10 @@ async function runForecasts(flags: EvaluateFlags, backend: string): Promise<void
   }
   if (evaluations.length > 1) console.log(`\n${renderTextTable(overviewTable(evaluations))}`);
   const only = flags.only ? ` --only ${flags.only.join(',')}` : '';
+  const calibrated = flags.calibrated ? ' --calibrated' : '';
+  const backtest = flags.backtest ? ` --backtest --every ${pointsBetween(flags)}` : '';
   writeReport(run.reportFile, `Evaluation of ${run.path}`, evaluations, charts, [
-    `npx rollcast evaluate --run ${flags.run}${only}`,
+    `npx rollcast evaluate --run ${flags.run}${only}${calibrated}${backtest}`,
   ]);
   console.log(`\nPage with the pictures: ${run.reportFile}${flags.json ? `; numbers: ${flags.json}` : ''}`);
 }
@@ -217,45 +243,41 @@ export async function evaluateRun(
 ): Promise<{ run: RunDirectory; evaluations: Evaluation[]; charts: ReportChart[] }> {
   const { run, checkpoint } = openForecastRun(flags.run, flags.checkpoint);
   const { sets, notes } = evaluationSets(flags, run);
+  const { file: calibration, note } = chooseCalibration(run, checkpoint, flags.calibrated ?? false);
+  const judged = judgedWindows(sets, flags, calibration);
   return withLogger(run, async (logger) => {
     logger.info(backend);
     for (const note of notes) logger.info(note);
+    if (calibration) logger.info(note!);
     const loaded = readModel(checkpoint);
-    const { contextLength, horizon } = loaded.description;
-    const { dataset } = sets[0];
-    if (dataset.contextLength !== contextLength || dataset.horizon !== horizon) {
-      throw new ConfigError(
-        `The run's model reads ${contextLength} points and forecasts ${horizon}; its data recipe says ${dataset.contextLength} and ${dataset.horizon}.`,
-      );
-    }
+    refuseOtherWindows(loaded, sets[0].dataset);
     const reference = readReference(checkpoint, loaded);
     if (!reference) logger.info('this run was not fine-tuned: policy and reference are the same model');
-    const { samples, seed, threshold, windowsPerUnit } = flags;
-    const work = sets.map(({ name, dataset }) => ({
-      name,
-      environment: new DegradationEnvironment(dataset, loaded.tokeniser),
-      windows: dataset.evenlySpacedWindows(windowsPerUnit),
-    }));
-    const total = work.reduce((sum, { windows }) => sum + generatedSequences({ windows, samples }), 0);
+    const { samples, seed, threshold } = flags;
+    const total = judged.reduce((sum, { windows }) => sum + generatedSequences({ windows, samples }), 0);
     const bar = progress({ label: 'evaluating', total, unit: 'sequences' });
     const evaluations: Evaluation[] = [];
     const charts: ReportChart[] = [];
     let before = 0;
     try {
-      for (const { name, environment, windows } of work) {
+      for (const { name, dataset, windows } of judged) {
         const result = evaluate({
-          environment,
+          dataset,
+          environment: new DegradationEnvironment(dataset, loaded.tokeniser),
+          tokeniser: loaded.tokeniser,
           windows,
           policy: loaded.model,
           referencePolicy: reference ?? loaded.model,
           samples,
           seed,
           threshold,
+          calibration: calibration?.calibration,
+          every: flags.backtest ? pointsBetween(flags) : undefined,
           onProgress: (done) => bar.tick(before + done),
         });
         before += generatedSequences({ windows, samples });
         evaluations.push(result.evaluation);
-        const drawn = evaluationCharts(result, windows, windows[0].set, sets.length > 1 ? name : undefined);
+        const drawn = evaluationCharts(result, windows, windows[0].set, judged.length > 1 ? name : undefined);
         charts.push(...(await drawCharts(run.plotFolder, drawn)));
       }
       bar.done();
@@ -300,9 +322,41 @@ export function writeReport(
   writeFileAtomically(file, page);
 }
 
-/** Held-out units of the run, set by set, or all units of the files given. */
-function evaluationSets(
+/** Points between the forecasts of a backtest. */
+function pointsBetween({ every = 10 }: { every?: number }): number {
+  return every;
+}
+
+/** A set with its windows that are judged. */
+interface JudgedWindows extends JudgedSet {
+  readonly windows: readonly DegradationWindow[];
+}
+
+/** @throws {ConfigError} when all units of all sets calibrated */
+function judgedWindows(
+  sets: readonly JudgedSet[],
   flags: EvaluateRequest,
+  calibration?: CalibrationFile,
+): JudgedWindows[] {
+  const judged = sets.map(({ name, dataset }) => {
+    const all = flags.backtest
+      ? dataset.rollingWindows(pointsBetween(flags))
+      : dataset.evenlySpacedWindows(flags.windowsPerUnit);
+    return { name, dataset, windows: calibration ? withoutCalibrating(all, name, calibration) : all };
+  });
+  const left = judged.filter(({ windows }) => windows.length > 0);
+  if (left.length === 0) {
+    const units = sets.reduce((sum, { dataset }) => sum + dataset.units.length, 0);
+    throw new ConfigError(
+      `--calibrated: all ${units} units calibrated, and none is left to judge. Judge other --data, or calibrate with a smaller --share.`,
+    );
+  }
+  return left;
+}
+
+/** Held-out units of the run, set by set, or all units of the files given. */
+export function evaluationSets(
+  flags: Pick<EvaluateRequest, keyof DataFlags | 'threshold' | 'only'>,
   run: RunDirectory,
 ): { sets: readonly JudgedSet[]; notes: readonly string[] } {
   const recipe = parseRecipe(run.config['data']);

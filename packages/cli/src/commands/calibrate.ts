@@ -14,6 +14,7 @@ import { Option, type Command } from 'commander';
 
 import { guaranteeOf, splitWindows, writeCalibration } from '../calibration.js';
 import { addDataFlags, type DataFlags } from '../data-source.js';
+import { evaluationSets } from '../evaluation-sets.js';
 import { integer, list, number } from '../flags.js';
 import {
   openForecastRun,
@@ -26,7 +27,6 @@ import { samplePaths } from '../paths.js';
 import { progress } from '../progress.js';
 import { renderTextTable, type Table } from '../report/table.js';
 import type { JudgedSet } from '../windows.js';
-import { evaluationSets } from './evaluate.js';
 import {
   addBackendFlags,
   addCheckpointFlag,

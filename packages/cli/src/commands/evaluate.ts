@@ -1,27 +1,21 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import {
-  ConfigError,
-  resolveOptions,
-  writeFileAtomically,
-  type Checkpoint,
-  type RunDirectory,
-} from '@rollcast/core';
-import { DegradationEnvironment, RLDataset, dataOptions, type DegradationWindow } from '@rollcast/envs';
+import { ConfigError, writeFileAtomically, type Checkpoint, type RunDirectory } from '@rollcast/core';
+import { DegradationEnvironment } from '@rollcast/envs';
 import { Option, type Command } from 'commander';
 
-import { chooseCalibration, withoutCalibrating, type CalibrationFile } from '../calibration.js';
-import {
-  DATA_FLAGS,
-  addDataFlags,
-  fileSource,
-  loadSource,
-  parseRecipe,
-  type DataFlags,
-} from '../data-source.js';
+import { chooseCalibration } from '../calibration.js';
+import { DATA_FLAGS, addDataFlags, parseRecipe } from '../data-source.js';
 import { episodeTable, evaluateEpisodes, playModes } from '../episode-evaluation.js';
 import { evaluate, generatedSequences, type Evaluation } from '../evaluation.js';
+import {
+  evaluationSets,
+  judgedWindows,
+  pointsBetween,
+  type SetChoice,
+  type WindowChoice,
+} from '../evaluation-sets.js';
 import { givenFlags, integer, list, number } from '../flags.js';
 import {
   openForecastRun,
@@ -44,7 +38,6 @@ import {
 import { renderReport, type ReportChart } from '../report/html.js';
 import { renderTextTable } from '../report/table.js';
 import { evaluateCommand, pluginsOfRun, refuseUnnamed } from '../training.js';
-import { heldOutSets, type JudgedSet } from '../windows.js';
 import {
   addBackendFlags,
   addCheckpointFlag,
@@ -55,18 +48,12 @@ import {
 } from './shared.js';
 
 /** What to judge, and on what. */
-interface EvaluateRequest extends DataFlags {
+interface EvaluateRequest extends SetChoice, WindowChoice {
   run: string;
   checkpoint?: CheckpointChoice;
-  windowsPerUnit: number;
   samples: number;
   seed: number;
-  threshold?: number;
-  backtest?: boolean;
-  every?: number;
   calibrated?: boolean;
-  /** Sets of the run's corpus. */
-  only?: string[];
 }
 
 interface EvaluateFlags extends EvaluateRequest, BackendFlags {
@@ -320,57 +307,4 @@ export function writeReport(
     commands,
   });
   writeFileAtomically(file, page);
-}
-
-/** Points between the forecasts of a backtest. */
-function pointsBetween({ every = 10 }: { every?: number }): number {
-  return every;
-}
-
-/** A set with its windows that are judged. */
-interface JudgedWindows extends JudgedSet {
-  readonly windows: readonly DegradationWindow[];
-}
-
-/** @throws {ConfigError} when all units of all sets calibrated */
-function judgedWindows(
-  sets: readonly JudgedSet[],
-  flags: EvaluateRequest,
-  calibration?: CalibrationFile,
-): JudgedWindows[] {
-  const judged = sets.map(({ name, dataset }) => {
-    const all = flags.backtest
-      ? dataset.rollingWindows(pointsBetween(flags))
-      : dataset.evenlySpacedWindows(flags.windowsPerUnit);
-    return { name, dataset, windows: calibration ? withoutCalibrating(all, name, calibration) : all };
-  });
-  const left = judged.filter(({ windows }) => windows.length > 0);
-  if (left.length === 0) {
-    const units = sets.reduce((sum, { dataset }) => sum + dataset.units.length, 0);
-    throw new ConfigError(
-      `--calibrated: all ${units} units calibrated, and none is left to judge. Judge other --data, or calibrate with a smaller --share.`,
-    );
-  }
-  return left;
-}
-
-/** Held-out units of the run, set by set, or all units of the files given. */
-export function evaluationSets(
-  flags: Pick<EvaluateRequest, keyof DataFlags | 'threshold' | 'only'>,
-  run: RunDirectory,
-): { sets: readonly JudgedSet[]; notes: readonly string[] } {
-  const recipe = parseRecipe(run.config['data']);
-  const files = fileSource(flags);
-  if (files) {
-    const set = loadSource({ files: resolveOptions(dataOptions, files, 'data') });
-    const dataset = new RLDataset(set, recipe.windows);
-    return { sets: [{ name: set.name, dataset }], notes: dataset.notes };
-  }
-  const held = heldOutSets(recipe, flags.only);
-  if (flags.threshold !== undefined && held.sets.length > 1) {
-    throw new ConfigError(
-      `--threshold ${flags.threshold} is in the units of one data set, and this run has several; name one with --only: ${held.sets.map(({ name }) => name).join(', ')}.`,
-    );
-  }
-  return held;
 }

@@ -156,6 +156,8 @@ describe.each([
       'last-value-plus-slope',
       'line-20',
       'parabola',
+      'gamma-process',
+      'quadratic-path',
       'reference-greedy',
       'reference-sample',
       'reference-mean',

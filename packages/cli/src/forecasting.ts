@@ -1,6 +1,7 @@
 /** What comes after the last point of each unit: sampled paths, what they say at each step, and when they cross a threshold. */
 import { RandomStream, type DegradationTransformer } from '@rollcast/core';
 import {
+  calibratePaths,
   crossingSummary,
   evenContext,
   firstPassage,
@@ -8,6 +9,7 @@ import {
   meanPath,
   orient,
   quantilePaths,
+  type Calibration,
   type EvenContext,
   type SeriesSet,
   type SkippedUnit,
@@ -124,6 +126,8 @@ export interface ForecastOptions {
   /** In the data's own units. */
   threshold?: number;
   keepPaths: boolean;
+  /** Moves the paths. */
+  calibration?: Calibration;
   /** Told after each unit. */
   onBatch?: (paths: number) => void;
 }
@@ -137,10 +141,20 @@ export function forecastUnit(
   { sign }: SeriesSet,
   options: ForecastOptions,
 ): UnitForecast {
-  const { model, tokeniser, horizon, paths: count, seed, threshold, keepPaths, onBatch } = options;
+  const {
+    model,
+    tokeniser,
+    horizon,
+    paths: count,
+    seed,
+    threshold,
+    keepPaths,
+    calibration,
+    onBatch,
+  } = options;
   const { values, lastTime, timeStep, resampled } = context;
   const last = values[values.length - 1];
-  const oriented = generatePaths({
+  const generated = generatePaths({
     model,
     tokeniser,
     contexts: new Array<Float64Array>(count).fill(values),
@@ -148,6 +162,7 @@ export function forecastUnit(
     random: new RandomStream(seed, `forecast/${series.unit}`),
     onBatch,
   });
+  const oriented = calibration ? calibratePaths(generated, values, calibration) : generated;
   const paths = oriented.map((path) => orient(path, sign));
   return {
     unit: series.unit,

@@ -8,6 +8,7 @@ import {
 import { Command, CommanderError } from 'commander';
 
 import { addBench } from './commands/bench.js';
+import { addCalibrate } from './commands/calibrate.js';
 import { addCheck } from './commands/check.js';
 import { addDoctor } from './commands/doctor.js';
 import { addEvaluate } from './commands/evaluate.js';
@@ -35,6 +36,7 @@ export function buildProgram(): Command {
     .showSuggestionAfterError();
   addPretrain(program);
   addTrain(program);
+  addCalibrate(program);
   addEvaluate(program);
   addForecast(program);
   addFit(program, buildProgram);

@@ -147,6 +147,17 @@ export function readModel(checkpoint: Checkpoint): LoadedModel {
   return { model, tokeniser: new Tokeniser(description.tokeniser), description };
 }
 
+/** @throws {ConfigError} when windows are not as long as those that the model was made for */
+export function refuseOtherWindows(
+  { description }: LoadedModel,
+  { contextLength, horizon }: { readonly contextLength: number; readonly horizon: number },
+): void {
+  if (contextLength === description.contextLength && horizon === description.horizon) return;
+  throw new ConfigError(
+    `The run's model reads ${description.contextLength} points and forecasts ${description.horizon}; its data recipe says ${contextLength} and ${horizon}.`,
+  );
+}
+
 /** The frozen reference of a fine-tuned checkpoint, or undefined when it has none. The caller disposes it. */
 export function readReference(
   checkpoint: Checkpoint,

@@ -19,6 +19,24 @@ export interface PathRequest {
   onBatch?: (paths: number) => void;
 }
 
+/**
+ * Several sampled continuations of each context, [n][samples][L] oriented values. Path s of every context comes from a stream of
+ * its own, so that more samples are the same ones and some more. Leaves no tensor behind.
+ *
+ * @param stream - the stream of path s
+ */
+export function samplePaths(
+  request: Omit<PathRequest, 'random'>,
+  samples: number,
+  stream: (s: number) => RandomStream,
+): Float64Array[][] {
+  const sampled: Float64Array[][] = request.contexts.map(() => []);
+  for (let s = 0; s < samples; s++) {
+    generatePaths({ ...request, random: stream(s) }).forEach((path, w) => sampled[w].push(path));
+  }
+  return sampled;
+}
+
 /** One continuation of each context, [n][L] oriented values. Leaves no tensor behind. */
 export function generatePaths(request: PathRequest): Float64Array[] {
   const { model, tokeniser, contexts, horizon, random, onBatch } = request;

@@ -7,15 +7,18 @@ export { AugmentedWindows, augmentOptions } from './degradation/augmentation.js'
 export type { AugmentOptions, ResolvedAugmentOptions } from './degradation/augmentation.js';
 export {
   baselines,
+  fitParabola,
   lastValue,
   lastValuePlusSlope,
   lineThroughContext,
   lineThroughLastHalf,
   parabola,
 } from './degradation/baselines.js';
-export type { BaselineName, Forecast } from './degradation/baselines.js';
+export type { BaselineName, Forecast, ParabolaFit } from './degradation/baselines.js';
 export { pairedBootstrap, pairErrors } from './degradation/bootstrap.js';
 export type { BootstrapResult, PairedErrors } from './degradation/bootstrap.js';
+export { CALIBRATED_LEVELS, calibratePaths, fitCalibration } from './degradation/conformal.js';
+export type { Calibration, CalibrationOptions, CalibrationSet } from './degradation/conformal.js';
 export { crossingSummary, firstPassage } from './degradation/crossing.js';
 export type { CrossingSummary } from './degradation/crossing.js';
 export { dataFormats, dataOptions } from './degradation/data-options.js';
@@ -50,6 +53,8 @@ export {
 export type { ForecastQuantities } from './degradation/forecast-quantities.js';
 export { groupQuantities, shareOfDistance } from './degradation/group-quantities.js';
 export type { GroupQuantities } from './degradation/group-quantities.js';
+export { alphaLambda, CONE, LAMBDAS } from './degradation/alpha-lambda.js';
+export type { AlphaLambdaScore, LifePrediction } from './degradation/alpha-lambda.js';
 export { lifeMetrics, phm08Score } from './degradation/life-metrics.js';
 export type { LifeForecast, LifeMetrics } from './degradation/life-metrics.js';
 export { DEFAULT_HEALTH_SENSORS } from './degradation/load-cmapss.js';
@@ -57,8 +62,22 @@ export { loadSeries } from './degradation/load.js';
 export type { LoadRules } from './degradation/load.js';
 export { baselineMetrics, crpsOfSorted, forecastMetrics, REPORTED_STEPS } from './degradation/metrics.js';
 export type { ForecastMetrics, ForecastSet, MethodMetrics, MetricOptions } from './degradation/metrics.js';
+export { compareForecasts, unitScores } from './degradation/paired-comparison.js';
+export type { IntervalEstimate, PairedComparison, UnitScores } from './degradation/paired-comparison.js';
 export { meanPath, quantileOfSorted, quantilePaths, sampleQuantile } from './degradation/path-statistics.js';
 export { resampleUnit } from './degradation/resample.js';
+export {
+  fitGammaProcess,
+  gammaProcess,
+  probabilisticBaselines,
+  quadraticPath,
+} from './degradation/probabilistic-baselines.js';
+export type {
+  GammaProcessFit,
+  ProbabilisticBaselineName,
+  ProbabilisticForecast,
+  ProbabilisticForecaster,
+} from './degradation/probabilistic-baselines.js';
 export { DEFAULT_REWARD, parseReward, quantities, rewardSeries } from './degradation/reward-expression.js';
 export type {
   QuantityName,

@@ -77,6 +77,7 @@ test('force replaces what the run wrote and leaves the rest', () => {
   run.appendMetrics({ update: 1, a: 1 });
   writeFileSync(run.reportFile, '');
   writeFileSync(run.logFile, '');
+  writeFileSync(run.calibrationFile, '{}');
   writeFileSync(join(run.path, 'notes.txt'), 'mine');
   writeFileSync(join(run.plotFolder, 'reward.svg'), '');
   mkdirSync(join(run.checkpointFolder, 'update-000001'));

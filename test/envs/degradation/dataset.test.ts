@@ -61,6 +61,16 @@ describe('RLDataset', () => {
     expect(dataset.evenlySpacedWindows()).toHaveLength(40);
   });
 
+  // 205 points: starts 0 … 105, of a unit of 100 points only 0.
+  test('a rolling backtest starts at each so many points, as long as the whole future is known', () => {
+    const dataset = new RLDataset(seriesSet({ a: ramp(205, (i) => i), b: ramp(100, (i) => i) }));
+    const starts = (every: number): [string, number][] =>
+      dataset.rollingWindows(every).map(({ unit, start }) => [unit, start]);
+    expect(starts(50)).toEqual([['a', 0], ['a', 50], ['a', 100], ['b', 0]]); // prettier-ignore
+    expect(starts(1)).toHaveLength(106 + 1);
+    expect(errorOf(() => dataset.rollingWindows(0)).message).toMatch(/integer ≥ 1; got 0/);
+  });
+
   test('a unit with fewer starts than asked gives each once', () => {
     expect(new RLDataset(set, options).evenlySpacedWindows(40).map(({ start }) => start)).toEqual([
       0, 1, 2, 0, 1,

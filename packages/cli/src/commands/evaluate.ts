@@ -1,32 +1,28 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import {
-  ConfigError,
-  resolveOptions,
-  writeFileAtomically,
-  type Checkpoint,
-  type RunDirectory,
-} from '@rollcast/core';
-import { DegradationEnvironment, RLDataset, dataOptions } from '@rollcast/envs';
+import { ConfigError, writeFileAtomically, type Checkpoint, type RunDirectory } from '@rollcast/core';
+import { DegradationEnvironment } from '@rollcast/envs';
 import { Option, type Command } from 'commander';
 
-import {
-  DATA_FLAGS,
-  addDataFlags,
-  fileSource,
-  loadSource,
-  parseRecipe,
-  type DataFlags,
-} from '../data-source.js';
+import { chooseCalibration } from '../calibration.js';
+import { DATA_FLAGS, addDataFlags, parseRecipe } from '../data-source.js';
 import { episodeTable, evaluateEpisodes, playModes } from '../episode-evaluation.js';
 import { evaluate, generatedSequences, type Evaluation } from '../evaluation.js';
+import {
+  evaluationSets,
+  judgedWindows,
+  pointsBetween,
+  type SetChoice,
+  type WindowChoice,
+} from '../evaluation-sets.js';
 import { givenFlags, integer, list, number } from '../flags.js';
 import {
   openForecastRun,
   openRun,
   readModel,
   readReference,
+  refuseOtherWindows,
   runName,
   subjectOf,
   type CheckpointChoice,
@@ -42,7 +38,6 @@ import {
 import { renderReport, type ReportChart } from '../report/html.js';
 import { renderTextTable } from '../report/table.js';
 import { evaluateCommand, pluginsOfRun, refuseUnnamed } from '../training.js';
-import { heldOutSets, type JudgedSet } from '../windows.js';
 import {
   addBackendFlags,
   addCheckpointFlag,
@@ -53,15 +48,12 @@ import {
 } from './shared.js';
 
 /** What to judge, and on what. */
-interface EvaluateRequest extends DataFlags {
+interface EvaluateRequest extends SetChoice, WindowChoice {
   run: string;
   checkpoint?: CheckpointChoice;
-  windowsPerUnit: number;
   samples: number;
   seed: number;
-  threshold?: number;
-  /** Sets of the run's corpus. */
-  only?: string[];
+  calibrated?: boolean;
 }
 
 interface EvaluateFlags extends EvaluateRequest, BackendFlags {
@@ -73,7 +65,10 @@ interface EvaluateFlags extends EvaluateRequest, BackendFlags {
 }
 
 /** Flags that mean something for forecasts alone, and those for runs on step and sequence environments alone. */
-const FORECAST_FLAGS: readonly string[] = [...DATA_FLAGS, 'only', 'windowsPerUnit', 'samples', 'threshold'];
+const FORECAST_FLAGS: readonly string[] = [
+  ...DATA_FLAGS,
+  ...['only', 'windowsPerUnit', 'backtest', 'every', 'samples', 'threshold', 'calibrated'],
+];
 const EPISODE_FLAGS: readonly string[] = ['env', 'episodes', 'greedy', 'sampled'];
 
 export function addEvaluate(program: Command): void {
@@ -85,6 +80,17 @@ export function addEvaluate(program: Command): void {
     .requiredOption('--run <folder>', 'run to judge');
   addCheckpointFlag(command)
     .option('--windows-per-unit <count>', 'forecasts: evenly spaced windows of each unit', integer(1), 40)
+    .addOption(
+      new Option(
+        '--backtest',
+        'forecasts: rolling backtest, a forecast every so many points of each unit, told unit by unit',
+      ).conflicts('windowsPerUnit'),
+    )
+    .option(
+      '--every <points>',
+      'forecasts: points between the forecasts of a backtest (default: 10)',
+      integer(1),
+    )
     .option('--samples <paths>', 'forecasts: sampled paths a window', integer(2), 16)
     .option('--episodes <count>', 'step and sequence environments: episodes, or sequences', integer(1), 100)
     .addOption(
@@ -100,6 +106,10 @@ export function addEvaluate(program: Command): void {
       '--threshold <value>',
       'forecasts: in the units of the data, also judge when forecasts cross it (remaining useful life, PHM08 score)',
       number({}),
+    )
+    .option(
+      '--calibrated',
+      'forecasts: also judge the calibrated paths (rollcast calibrate), on units that did not calibrate',
     )
     .addOption(
       new Option(
@@ -117,6 +127,7 @@ export function addEvaluate(program: Command): void {
 async function runEvaluate(flags: EvaluateFlags, command: Command): Promise<void> {
   const { run, checkpoint } = openRun(flags.run, flags.checkpoint);
   refuseFlags(command, run);
+  if (flags.every !== undefined && !flags.backtest) throw new ConfigError('--every needs --backtest.');
   const named = pluginsOfRun(run.config).filter(([flag]) => flag === '--env');
   if (flags.env !== undefined && named.length === 0)
     throw new ConfigError(
@@ -200,8 +211,10 @@ async function runForecasts(flags: EvaluateFlags, backend: string): Promise<void
   }
   if (evaluations.length > 1) console.log(`\n${renderTextTable(overviewTable(evaluations))}`);
   const only = flags.only ? ` --only ${flags.only.join(',')}` : '';
+  const calibrated = flags.calibrated ? ' --calibrated' : '';
+  const backtest = flags.backtest ? ` --backtest --every ${pointsBetween(flags)}` : '';
   writeReport(run.reportFile, `Evaluation of ${run.path}`, evaluations, charts, [
-    `npx rollcast evaluate --run ${flags.run}${only}`,
+    `npx rollcast evaluate --run ${flags.run}${only}${calibrated}${backtest}`,
   ]);
   console.log(`\nPage with the pictures: ${run.reportFile}${flags.json ? `; numbers: ${flags.json}` : ''}`);
 }
@@ -217,45 +230,41 @@ export async function evaluateRun(
 ): Promise<{ run: RunDirectory; evaluations: Evaluation[]; charts: ReportChart[] }> {
   const { run, checkpoint } = openForecastRun(flags.run, flags.checkpoint);
   const { sets, notes } = evaluationSets(flags, run);
+  const { file: calibration, note } = chooseCalibration(run, checkpoint, flags.calibrated ?? false);
+  const judged = judgedWindows(sets, flags, calibration);
   return withLogger(run, async (logger) => {
     logger.info(backend);
     for (const note of notes) logger.info(note);
+    if (calibration) logger.info(note!);
     const loaded = readModel(checkpoint);
-    const { contextLength, horizon } = loaded.description;
-    const { dataset } = sets[0];
-    if (dataset.contextLength !== contextLength || dataset.horizon !== horizon) {
-      throw new ConfigError(
-        `The run's model reads ${contextLength} points and forecasts ${horizon}; its data recipe says ${dataset.contextLength} and ${dataset.horizon}.`,
-      );
-    }
+    refuseOtherWindows(loaded, sets[0].dataset);
     const reference = readReference(checkpoint, loaded);
     if (!reference) logger.info('this run was not fine-tuned: policy and reference are the same model');
-    const { samples, seed, threshold, windowsPerUnit } = flags;
-    const work = sets.map(({ name, dataset }) => ({
-      name,
-      environment: new DegradationEnvironment(dataset, loaded.tokeniser),
-      windows: dataset.evenlySpacedWindows(windowsPerUnit),
-    }));
-    const total = work.reduce((sum, { windows }) => sum + generatedSequences({ windows, samples }), 0);
+    const { samples, seed, threshold } = flags;
+    const total = judged.reduce((sum, { windows }) => sum + generatedSequences({ windows, samples }), 0);
     const bar = progress({ label: 'evaluating', total, unit: 'sequences' });
     const evaluations: Evaluation[] = [];
     const charts: ReportChart[] = [];
     let before = 0;
     try {
-      for (const { name, environment, windows } of work) {
+      for (const { name, dataset, windows } of judged) {
         const result = evaluate({
-          environment,
+          dataset,
+          environment: new DegradationEnvironment(dataset, loaded.tokeniser),
+          tokeniser: loaded.tokeniser,
           windows,
           policy: loaded.model,
           referencePolicy: reference ?? loaded.model,
           samples,
           seed,
           threshold,
+          calibration: calibration?.calibration,
+          every: flags.backtest ? pointsBetween(flags) : undefined,
           onProgress: (done) => bar.tick(before + done),
         });
         before += generatedSequences({ windows, samples });
         evaluations.push(result.evaluation);
-        const drawn = evaluationCharts(result, windows, windows[0].set, sets.length > 1 ? name : undefined);
+        const drawn = evaluationCharts(result, windows, windows[0].set, judged.length > 1 ? name : undefined);
         charts.push(...(await drawCharts(run.plotFolder, drawn)));
       }
       bar.done();
@@ -298,25 +307,4 @@ export function writeReport(
     commands,
   });
   writeFileAtomically(file, page);
-}
-
-/** Held-out units of the run, set by set, or all units of the files given. */
-function evaluationSets(
-  flags: EvaluateRequest,
-  run: RunDirectory,
-): { sets: readonly JudgedSet[]; notes: readonly string[] } {
-  const recipe = parseRecipe(run.config['data']);
-  const files = fileSource(flags);
-  if (files) {
-    const set = loadSource({ files: resolveOptions(dataOptions, files, 'data') });
-    const dataset = new RLDataset(set, recipe.windows);
-    return { sets: [{ name: set.name, dataset }], notes: dataset.notes };
-  }
-  const held = heldOutSets(recipe, flags.only);
-  if (flags.threshold !== undefined && held.sets.length > 1) {
-    throw new ConfigError(
-      `--threshold ${flags.threshold} is in the units of one data set, and this run has several; name one with --only: ${held.sets.map(({ name }) => name).join(', ')}.`,
-    );
-  }
-  return held;
 }

@@ -1,9 +1,10 @@
 import { extname, resolve } from 'node:path';
 
 import { ConfigError, writeFileAtomically, writePicture } from '@rollcast/core';
-import { MOST_STEPS_MISSING, loadSeries, type SeriesSet } from '@rollcast/envs';
+import { MOST_STEPS_MISSING, loadSeries, type Calibration, type SeriesSet } from '@rollcast/envs';
 import type { Command } from 'commander';
 
+import { chooseCalibration } from '../calibration.js';
 import { addDataFlags, fileSource, type DataFlags } from '../data-source.js';
 import { integer, number } from '../flags.js';
 import { crossingRule, forecastUnit, forecastUnits, type UnitForecast } from '../forecasting.js';
@@ -36,6 +37,7 @@ interface ForecastFlags extends DataFlags, BackendFlags {
   paths: number;
   threshold?: number;
   seed: number;
+  calibrated?: boolean;
   samplePaths?: boolean;
   out: string;
   plot?: string;
@@ -64,6 +66,8 @@ export function addForecast(program: Command): void {
       number({}),
     )
     .option('--seed <number>', 'seed of the sampled paths', integer(0), 0)
+    .option('--calibrated', 'calibrate the intervals (default: when rollcast calibrate was run)')
+    .option('--no-calibrated', 'leave the paths as the model made them')
     .requiredOption('--out <file>', 'CSV to write: mean, median and deciles, one row a unit and step')
     .option('--sample-paths', 'also write the sampled paths, to OUT-paths.csv')
     .option('--plot <file>', 'also draw the forecasts, to a .svg or .png')
@@ -89,11 +93,12 @@ async function runForecast(flags: ForecastFlags): Promise<void> {
   const source = fileSource(flags);
   if (!source) throw new ConfigError('--data FILE is needed: the histories to forecast.');
   const { run, checkpoint } = openForecastRun(flags.run, flags.checkpoint);
+  const { file: calibration, note } = chooseCalibration(run, checkpoint, flags.calibrated);
   const set = loadSeries(source, { leaveOutBadUnits: true });
   console.error(await startBackend(flags));
   const loaded = readModel(checkpoint);
   try {
-    const report = forecastAll(flags, set, loaded);
+    const report = forecastAll(flags, { set, loaded, calibration: calibration?.calibration, note });
     if (report.forecasts.length > 0) await write(files, report, run.path);
     tell(files, report);
   } finally {
@@ -131,7 +136,19 @@ function prepareFiles({ out, plot, json, threshold, samplePaths, data = [] }: Fo
   return files;
 }
 
-function forecastAll(flags: ForecastFlags, set: SeriesSet, loaded: LoadedModel): ForecastReport {
+/** What is forecast, and with what. */
+interface ForecastParts {
+  set: SeriesSet;
+  loaded: LoadedModel;
+  calibration?: Calibration;
+  /** What is to be said about the calibration. */
+  note?: string;
+}
+
+function forecastAll(
+  flags: ForecastFlags,
+  { set, loaded, calibration, note: calibrationNote }: ForecastParts,
+): ForecastReport {
   const { model, tokeniser, description } = loaded;
   const { contextLength } = description;
   const { horizon = description.horizon, paths, seed, threshold } = flags;
@@ -143,6 +160,7 @@ function forecastAll(flags: ForecastFlags, set: SeriesSet, loaded: LoadedModel):
       `the horizon of ${horizon} steps goes beyond the ${description.horizon} that the model was trained for: each step sees the ${model.config.attentionWindow} points before it, forecast ones among them.`,
     );
   }
+  if (calibrationNote) told.push(calibrationNote);
   for (const note of told) console.error(note);
   const bar = progress({ label: 'forecasting', total: units.length * paths, unit: 'paths' });
   const forecasts: UnitForecast[] = [];
@@ -151,13 +169,16 @@ function forecastAll(flags: ForecastFlags, set: SeriesSet, loaded: LoadedModel):
   const keepPaths = flags.samplePaths ?? false;
   try {
     for (const unit of units) {
-      const options = { model, tokeniser, horizon, paths, seed, threshold, keepPaths, onBatch };
+      const options = { model, tokeniser, horizon, paths, seed, threshold, keepPaths, calibration, onBatch };
       forecasts.push(forecastUnit(unit, set, options));
     }
   } finally {
     bar.done();
   }
-  return { set, horizon, paths, seed, threshold, units, forecasts, leftOut, notes: told };
+  return {
+    ...{ set, horizon, paths, seed, threshold, calibrated: calibration !== undefined },
+    ...{ units, forecasts, leftOut, notes: told },
+  };
 }
 
 async function write(

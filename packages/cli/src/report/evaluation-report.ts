@@ -10,6 +10,14 @@ import {
 } from '@rollcast/envs';
 
 import type { Evaluation, EvaluationWithPaths } from '../evaluation.js';
+import {
+  alphaLambdaTables,
+  comparisonTable,
+  exposureChart,
+  exposureSentence,
+  intervalText,
+  unitTables,
+} from './comparison-tables.js';
 import type { ReportChart } from './html.js';
 import type { Table } from './table.js';
 
@@ -20,7 +28,14 @@ const DRAWN_WINDOWS = 6;
 
 /** All tables of an evaluation. */
 export function evaluationTables(evaluation: Evaluation): Table[] {
-  return [evaluationTable(evaluation), distributionTable(evaluation), ...lifeTables(evaluation)];
+  return [
+    evaluationTable(evaluation),
+    comparisonTable(evaluation),
+    ...unitTables(evaluation),
+    distributionTable(evaluation),
+    ...lifeTables(evaluation),
+    ...alphaLambdaTables(evaluation),
+  ];
 }
 
 /** Several sets at a glance: errors as shares of the best line of each, so that they can be compared. */
@@ -145,7 +160,8 @@ function lifeTables({ dataset, life, windows }: Evaluation): Table[] {
 }
 
 /** What the fine-tuning did, in sentences, the bad news included. */
-export function verdict({ methods, change, bestNaive, life }: Evaluation): string[] {
+export function verdict(evaluation: Evaluation): string[] {
+  const { methods, change, comparisons, bestNaive, life } = evaluation;
   const row = (name: string) => methods.find((method) => method.name === name)!;
   const before = row('reference-mean');
   const after = row('policy-mean');
@@ -162,10 +178,16 @@ export function verdict({ methods, change, bestNaive, life }: Evaluation): strin
   return [
     told('One sampled path', change.sample),
     told('Mean of the samples', change.mean),
-    `Against the best line (${bestNaive}), the mean of the samples has ${after.ratioToBestNaive.toFixed(2)} × its RMSE (reference ${before.ratioToBestNaive.toFixed(2)} ×).`,
+    `Against the best line (${bestNaive}), the mean of the samples has ${intervalText(comparisons[0].rmseRatio)} × its RMSE (reference ${before.ratioToBestNaive.toFixed(2)} ×).`,
     `Distribution: CRPS ${pair(before.crps, after.crps, 3)}, 80 % coverage ${pair(before.coverage80!, after.coverage80!, 2)}, wrong-way share ${pair(row('reference-sample').wrongWayShare, row('policy-sample').wrongWayShare, 3)}, KL to the reference ${(after.klPerToken ?? 0).toPrecision(2)} nats a token.`,
+    exposureSentence(evaluation),
     ...(life?.methods.length === 0
       ? [`Every window has crossed the threshold ${life.threshold} already: there is no life to forecast.`]
+      : []),
+    ...(life && life.methods.length > 0 && alphaLambdaTables(evaluation).length === 0
+      ? [
+          'Alpha-lambda: no unit has forecasts along the last horizon before its crossing; more windows (--backtest --every 2) may show some.',
+        ]
       : []),
   ];
 }
@@ -184,7 +206,7 @@ interface EvaluationChart {
  * @param name - of the set, where it is one of several
  */
 export function evaluationCharts(
-  { reference, policy }: EvaluationWithPaths,
+  { evaluation, reference, policy }: EvaluationWithPaths,
   windows: readonly DegradationWindow[],
   set: SeriesSet,
   name?: string,
@@ -237,6 +259,13 @@ export function evaluationCharts(
           { name: 'policy, mean of samples', errors: errorByStep(means(policy)) },
         ],
       }),
+    },
+    {
+      name: file('evaluation-exposure'),
+      title: titled('Exposure bias'),
+      caption:
+        'Mean of the sampled paths, which go on from forecasts of their own, against the mean of the next value given all true ones before it.',
+      chart: exposureChart(evaluation, set.valueLabel),
     },
   ];
 }

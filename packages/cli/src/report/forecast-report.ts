@@ -16,6 +16,8 @@ export interface ForecastReport {
   readonly paths: number;
   readonly seed: number;
   readonly threshold?: number;
+  /** Whether the paths were moved by the run's calibration. */
+  readonly calibrated: boolean;
   readonly units: readonly ForecastUnit[];
   /** Of those units, in their order. */
   readonly forecasts: readonly UnitForecast[];
@@ -80,7 +82,7 @@ function csv(header: readonly string[], rows: readonly (readonly Cell[])[]): str
 
 /** For `--json`. */
 export function forecastJson(report: ForecastReport, run: string): object {
-  const { set, horizon, paths, seed, threshold, forecasts, leftOut, notes } = report;
+  const { set, horizon, paths, seed, threshold, calibrated, forecasts, leftOut, notes } = report;
   const { name, valueLabel, direction } = set;
   return {
     run,
@@ -91,6 +93,7 @@ export function forecastJson(report: ForecastReport, run: string): object {
     horizon,
     paths,
     seed,
+    calibrated,
     ...(threshold !== undefined && {
       threshold: { value: threshold, crossedWhen: direction === 'falls' ? 'at or below' : 'at or above' },
     }),

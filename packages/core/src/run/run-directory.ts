@@ -5,6 +5,7 @@
  *   metrics.jsonl             one line an update
  *   events.out.tfevents.*     the same for TensorBoard
  *   checkpoints/  plots/  report.html  log.jsonl
+ *   calibration.json          how `rollcast calibrate` moves the quantiles of forecasts
  *   .lock/                    while a process writes there
  */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
@@ -163,6 +164,11 @@ export class RunDirectory {
     return join(this.path, 'report.html');
   }
 
+  /** How intervals of forecasts are calibrated, when they are. */
+  get calibrationFile(): string {
+    return join(this.path, 'calibration.json');
+  }
+
   /** The log, one JSON object a line. */
   get logFile(): string {
     return join(this.path, 'log.jsonl');
@@ -283,7 +289,10 @@ function removeRun(path: string): void {
   };
   // checkpoints first: while there is one, the metrics that belong to it are there
   removeMatching(join(path, CHECKPOINTS), /^(\.?update-\d{6,}.*|\.?best\.json.*)$/);
-  removeMatching(path, /^(metrics\.jsonl|log\.jsonl|report\.html|result\.json|events\.out\.tfevents\..*)$/);
+  removeMatching(
+    path,
+    /^(metrics\.jsonl|log\.jsonl|report\.html|result\.json|calibration\.json|events\.out\.tfevents\..*)$/,
+  );
   removeMatching(join(path, PLOTS), /\.(svg|png)$/);
   removeMatching(join(path, 'dumps'), FOLDER_OF_UPDATE);
 }

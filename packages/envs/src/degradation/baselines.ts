@@ -37,24 +37,10 @@ export const lineThroughLastHalf: Forecast = (context, horizon) => {
   return lineThroughContext(Array.from(context).slice(-half), horizon);
 };
 
-/**
- * Least squares parabola through the whole context, continued. With x centred on the context (x = −(W−1)/2 … (W−1)/2) the
- * polynomials 1, x and x² − Σx²/W are orthogonal, so each coefficient is a plain ratio of sums.
- */
+/** Least squares parabola through the whole context, continued. */
 export const parabola: Forecast = (context, horizon) => {
-  needPoints(context, 3, 'parabola');
-  const { mean, slope, sumSquares } = fitLine(context, 'parabola');
-  const n = context.length;
-  const centre = (n - 1) / 2;
-  const bend = (x: number) => x * x - sumSquares / n;
-  let along = 0;
-  let norm = 0;
-  for (let i = 0; i < n; i++) {
-    along += bend(i - centre) * context[i];
-    norm += bend(i - centre) ** 2;
-  }
-  const curvature = along / norm;
-  return forecast(horizon, (h) => mean + slope * (centre + h) + curvature * bend(centre + h));
+  const { at } = fitParabola(context);
+  return forecast(horizon, at);
 };
 
 /** All baselines, in the order of the tables. */
@@ -83,6 +69,48 @@ function fitLine(
     sumSquares += (i - centre) ** 2;
   }
   return { mean: sum / n, slope: along / sumSquares, sumSquares };
+}
+
+/** A fitted parabola; its three coefficients belong to orthogonal polynomials. */
+export interface ParabolaFit {
+  /** The value h steps after the last context point. */
+  readonly at: (h: number) => number;
+  /** [3] the polynomials there. */
+  readonly basis: (h: number) => readonly [number, number, number];
+  /** [3] Σ of their squares over the context: the variance of a coefficient is σ² over it. */
+  readonly norms: readonly [number, number, number];
+  /** Σ of the squared residuals. */
+  readonly residual: number;
+}
+
+/**
+ * With x centred on the context (x = −(W−1)/2 … (W−1)/2) the polynomials 1, x and x² − Σx²/W are orthogonal, so each coefficient
+ * is a plain ratio of sums.
+ *
+ * @throws {ShapeError} with fewer than three points
+ */
+export function fitParabola(context: ArrayLike<number>): ParabolaFit {
+  needPoints(context, 3, 'parabola');
+  const { mean, slope, sumSquares } = fitLine(context, 'parabola');
+  const n = context.length;
+  const centre = (n - 1) / 2;
+  const bend = (x: number): number => x * x - sumSquares / n;
+  let along = 0;
+  let norm = 0;
+  for (let i = 0; i < n; i++) {
+    along += bend(i - centre) * context[i];
+    norm += bend(i - centre) ** 2;
+  }
+  const curvature = along / norm;
+  const value = (x: number): number => mean + slope * x + curvature * bend(x);
+  let residual = 0;
+  for (let i = 0; i < n; i++) residual += (context[i] - value(i - centre)) ** 2;
+  return {
+    at: (h) => value(centre + h),
+    basis: (h) => [1, centre + h, bend(centre + h)],
+    norms: [n, sumSquares, norm],
+    residual,
+  };
 }
 
 function forecast(horizon: number, at: (h: number) => number): Float64Array {

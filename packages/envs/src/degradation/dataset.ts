@@ -151,6 +151,23 @@ export class RLDataset implements WindowSource {
     });
   }
 
+  /**
+   * The windows of a rolling backtest: of every unit one that ends at each `every`-th point, from the first that has W points behind
+   * it to the last that has L points ahead.
+   *
+   * @param every - points between forecasts, ≥ 1
+   */
+  rollingWindows(every: number): DegradationWindow[] {
+    if (!Number.isInteger(every) || every < 1)
+      throw new ConfigError(`points between forecasts must be an integer ≥ 1; got ${every}.`);
+    return this.units.flatMap(({ values }, unitIndex) => {
+      const span = values.length - this.contextLength - this.horizon;
+      return Array.from({ length: Math.floor(span / every) + 1 }, (_, k) =>
+        this.windowAt(unitIndex, k * every),
+      );
+    });
+  }
+
   private windowAt(unitIndex: number, start: number): DegradationWindow {
     const { unit, values } = this.units[unitIndex];
     const now = start + this.contextLength;

@@ -1,0 +1,150 @@
+/** `calibration.json` of a run: how the paths of its forecasts are moved, and what that was found on. */
+import { existsSync, readFileSync } from 'node:fs';
+
+import {
+  CheckpointError,
+  ConfigError,
+  RandomStream,
+  rollcastVersion,
+  writeFileAtomically,
+  zodProblems,
+  type Checkpoint,
+  type RunDirectory,
+} from '@rollcast/core';
+import { INTERVALS, type Calibration, type DegradationWindow } from '@rollcast/envs';
+import { z } from 'zod';
+
+const calibrationFile = z.strictObject({
+  rollcast: z.string(),
+  /** Of the checkpoint whose paths were calibrated. */
+  update: z.int().min(0),
+  /** The units that calibrated, by set, which no evaluation may judge. */
+  sets: z
+    .array(z.strictObject({ name: z.string(), units: z.array(z.string()).min(1), windows: z.int().min(1) }))
+    .min(1),
+  samples: z.int().min(2),
+  seed: z.int().min(0),
+  calibration: z.strictObject({
+    blockLength: z.int().min(1),
+    levels: z.array(z.number().gt(0).lt(1)).min(2).readonly(),
+    factors: z
+      .array(z.array(z.number().min(0)).readonly())
+      .min(1)
+      .readonly(),
+    guaranteed: z.number().min(0).max(1),
+  }),
+});
+/** What `calibration.json` holds. */
+export type CalibrationFile = z.output<typeof calibrationFile>;
+
+export function writeCalibration(run: RunDirectory, content: Omit<CalibrationFile, 'rollcast'>): void {
+  const file: CalibrationFile = { rollcast: rollcastVersion(), ...content };
+  writeFileAtomically(run.calibrationFile, `${JSON.stringify(file, null, 2)}\n`);
+}
+
+/** @throws {CheckpointError} when the file is damaged */
+export function readCalibration({ calibrationFile: path }: RunDirectory): CalibrationFile | undefined {
+  if (!existsSync(path)) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    throw new CheckpointError(`${path} is not JSON. Run rollcast calibrate again, or delete it.`);
+  }
+  const parsed = calibrationFile.safeParse(value);
+  if (!parsed.success) {
+    throw new CheckpointError(`${path} cannot be used: ${zodProblems(parsed.error)}. Run rollcast calibrate again, or delete it.`); // prettier-ignore
+  }
+  const { levels, factors } = parsed.data.calibration;
+  if (factors.some(({ length }) => length !== levels.length)) {
+    throw new CheckpointError(`${path} cannot be used: every block needs ${levels.length} factors. Run rollcast calibrate again, or delete it.`); // prettier-ignore
+  }
+  return parsed.data;
+}
+
+/**
+ * The calibration that a command uses.
+ *
+ * @param wanted - true: there must be one; undefined: where there is one that fits; false: none
+ * @returns it, if any, and a sentence about that for the user
+ * @throws {ConfigError} when one is wanted and there is none for this checkpoint
+ */
+export function chooseCalibration(
+  run: RunDirectory,
+  checkpoint: Checkpoint,
+  wanted: boolean | undefined,
+): { file?: CalibrationFile; note?: string } {
+  if (wanted === false) {
+    return existsSync(run.calibrationFile)
+      ? { note: `intervals are not calibrated (--no-calibrated), though ${run.calibrationFile} exists.` }
+      : {};
+  }
+  const make = `rollcast calibrate --run ${run.path}`;
+  const file = readCalibration(run);
+  if (!file) {
+    if (wanted)
+      throw new ConfigError(`--calibrated: ${run.path} has no calibration.json; make it with ${make}.`);
+    return {};
+  }
+  if (file.update !== checkpoint.update) {
+    const why = `${run.calibrationFile} was made for update ${file.update}, and this is update ${checkpoint.update}`;
+    if (wanted) throw new ConfigError(`--calibrated: ${why}; run ${make} --checkpoint ${checkpoint.update}.`);
+    return { note: `intervals are not calibrated: ${why}.` };
+  }
+  const of = file.sets.map(
+    ({ name, units }) => `${units.length} unit${units.length === 1 ? '' : 's'} of ${name}`,
+  );
+  return {
+    file,
+    note: `intervals are calibrated on ${of.join(', ')}${wanted ? '' : '; --no-calibrated turns it off'}.`,
+  };
+}
+
+/** Windows of units that did not calibrate. */
+export function withoutCalibrating(
+  windows: readonly DegradationWindow[],
+  name: string,
+  { sets }: CalibrationFile,
+): readonly DegradationWindow[] {
+  const units = new Set(sets.flatMap((set) => (set.name === name ? set.units : [])));
+  return windows.filter(({ unit }) => !units.has(unit));
+}
+
+/**
+ * Draws the units that calibrate; the others are left for judging.
+ *
+ * @param share - of the units; at least one calibrates, and at least one does not unless the share is 1 or there is only one
+ */
+export function splitWindows(
+  windows: readonly DegradationWindow[],
+  share: number,
+  seed: number,
+): { calibrating: DegradationWindow[]; judging: DegradationWindow[] } {
+  const units = [...new Set(windows.map(({ unit }) => unit))].sort();
+  const most = share === 1 || units.length === 1 ? units.length : units.length - 1;
+  const count = Math.min(most, Math.max(1, Math.round(units.length * share)));
+  const order = new RandomStream(seed, 'calibration/units').permutation(units.length);
+  const chosen = new Set(Array.from(order.subarray(0, count), (i) => units[i]));
+  return {
+    calibrating: windows.filter(({ unit }) => chosen.has(unit)),
+    judging: windows.filter(({ unit }) => !chosen.has(unit)),
+  };
+}
+
+/** What is guaranteed and what is not, as a sentence. */
+export function guaranteeOf({ guaranteed }: Calibration): string {
+  const tail = (percent: number): number => (1 + percent / 100) / 2;
+  const percents = (levels: readonly number[]): string => `${levels.join(' and ')} % intervals`;
+  const held = INTERVALS.filter((level) => tail(level) <= guaranteed + 1e-9);
+  const open = INTERVALS.filter((level) => !held.includes(level));
+  const needed = open.map((level) => Math.ceil(tail(level) / (1 - tail(level)) - 1e-9));
+  const why =
+    guaranteed === 0
+      ? 'nothing is guaranteed: no correction for few units was made (--no-guarantee)'
+      : open.length > 0 &&
+        `${percents(open)} are not guaranteed: they need ${needed.join(' and ')} calibrating units`;
+  const what =
+    held.length > 0 &&
+    `${percents(held)} are guaranteed to hold at least their share, on average over new units like these`;
+  return `${[what, why].filter(Boolean).join('; ')}.`;
+}

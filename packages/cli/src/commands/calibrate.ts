@@ -1,0 +1,215 @@
+import { ConfigError, RandomStream, type RunDirectory } from '@rollcast/core';
+import {
+  INTERVALS,
+  calibratePaths,
+  distributionMetrics,
+  fitCalibration,
+  listNames,
+  meanPath,
+  type Calibration,
+  type CalibrationSet,
+  type DegradationWindow,
+} from '@rollcast/envs';
+import { Option, type Command } from 'commander';
+
+import { guaranteeOf, splitWindows, writeCalibration } from '../calibration.js';
+import { addDataFlags, type DataFlags } from '../data-source.js';
+import { evaluationSets } from '../evaluation-sets.js';
+import { integer, list, number } from '../flags.js';
+import {
+  openForecastRun,
+  readModel,
+  refuseOtherWindows,
+  type CheckpointChoice,
+  type LoadedModel,
+} from '../model-files.js';
+import { samplePaths } from '../paths.js';
+import { progress } from '../progress.js';
+import { renderTextTable, type Table } from '../report/table.js';
+import type { JudgedSet } from '../windows.js';
+import {
+  addBackendFlags,
+  addCheckpointFlag,
+  prepareFile,
+  startBackend,
+  withLogger,
+  type BackendFlags,
+} from './shared.js';
+
+interface CalibrateFlags extends DataFlags, BackendFlags {
+  run: string;
+  checkpoint?: CheckpointChoice;
+  only?: string[];
+  windowsPerUnit: number;
+  samples: number;
+  share: number;
+  guarantee: boolean;
+  seed: number;
+}
+
+export function addCalibrate(program: Command): void {
+  const command = program
+    .command('calibrate')
+    .description(
+      'Make the intervals of a run hold their share of the truths: conformal calibration on some of its held-out units, or on other data.',
+    )
+    .requiredOption(
+      '--run <folder>',
+      'run whose forecasts are calibrated; calibration.json is written there',
+    );
+  addCheckpointFlag(command)
+    .option('--windows-per-unit <count>', 'evenly spaced windows of each unit', integer(1), 40)
+    .option('--samples <paths>', 'sampled paths a window', integer(20, 10_000), 99)
+    .option(
+      '--share <share>',
+      'share of the units that calibrate; the others judge the result (1: all calibrate)',
+      number({ above: 0 }),
+      0.5,
+    )
+    .option(
+      '--no-guarantee',
+      'leave out the correction for few units: narrower, right on average over many units, guaranteed for none',
+    )
+    .addOption(
+      new Option('--only <sets>', 'runs on a corpus: these sets (default: each that was trained on)')
+        .argParser(list)
+        .conflicts('data'),
+    )
+    .option('--seed <number>', 'seed of the sampled paths and of which units calibrate', integer(0), 0);
+  addBackendFlags(addDataFlags(command)).addHelpText('after', HELP).action(runCalibrate);
+}
+
+const HELP = `
+Coverage and width are shown on the units that did not calibrate: as they were, guaranteed, and plain
+(--no-guarantee). Of few units the guaranteed intervals are too wide on purpose, and hold more than their level.
+
+rollcast forecast then uses the calibration by itself (--no-calibrated turns it off), and
+rollcast evaluate --calibrated judges it, on units that did not calibrate.
+
+Units count, not windows: for a guarantee, 50 % intervals need 3 calibrating units, 80 % ones 9, 90 % ones
+19. What is guaranteed, and what is not: docs/evaluation.md.
+
+Example:
+  rollcast calibrate --run runs/pre
+`;
+
+async function runCalibrate(flags: CalibrateFlags): Promise<void> {
+  if (flags.share > 1)
+    throw new ConfigError(`--share is a share of the units, at most 1; got ${flags.share}.`);
+  const { run, checkpoint } = openForecastRun(flags.run, flags.checkpoint);
+  const { sets, notes } = evaluationSets(flags, run);
+  prepareFile('--run', run.calibrationFile);
+  const backend = await startBackend(flags);
+  await withLogger(run, (logger) => {
+    logger.info(backend);
+    for (const note of notes) logger.info(note);
+    const loaded = readModel(checkpoint);
+    try {
+      refuseOtherWindows(loaded, sets[0].dataset);
+      return Promise.resolve(calibrate({ run, update: checkpoint.update, loaded, sets }, flags));
+    } finally {
+      loaded.model.dispose();
+    }
+  });
+}
+
+/** What is calibrated, on what. */
+interface CalibrateParts {
+  run: RunDirectory;
+  update: number;
+  loaded: LoadedModel;
+  sets: readonly JudgedSet[];
+}
+
+/** Finds and writes the calibration, and says what it does to units that did not calibrate. */
+function calibrate({ run, update, loaded, sets }: CalibrateParts, flags: CalibrateFlags): void {
+  const { samples, share, seed, guarantee, windowsPerUnit } = flags;
+  const split = sets.map(({ name, dataset }) => ({
+    name,
+    ...splitWindows(dataset.evenlySpacedWindows(windowsPerUnit), share, seed),
+  }));
+  const paths = sampled(
+    loaded,
+    split.flatMap(({ calibrating, judging }) => [...calibrating, ...judging]),
+    flags,
+  );
+  const parts = split.map(({ name, calibrating, judging }) => ({
+    name,
+    calibrating: { windows: calibrating, paths: paths.splice(0, calibrating.length) },
+    judging: { windows: judging, paths: paths.splice(0, judging.length) },
+  }));
+  const calibrating = parts.map((part) => part.calibrating);
+  const guaranteed = fitCalibration(calibrating);
+  const plain = fitCalibration(calibrating, { finiteSample: false });
+  const calibration = guarantee ? guaranteed : plain;
+  const made = split.map((part) => ({
+    name: part.name,
+    units: unitsOf(part.calibrating),
+    windows: part.calibrating.length,
+  }));
+  writeCalibration(run, { update, sets: made, samples, seed, calibration });
+  for (const { name, judging } of parts) {
+    console.log(
+      judging.windows.length > 0
+        ? `\n${renderTextTable(coverageTable(name, judging, { guaranteed, plain }))}`
+        : `\n${name}: all units calibrated, none is left to judge the result on.\n`,
+    );
+  }
+  for (const { name, units, windows } of made) {
+    console.log(
+      `Calibrated on ${windows} windows of ${units.length} unit${units.length === 1 ? '' : 's'} of ${name} (${listNames(units)}).`,
+    );
+  }
+  console.log(guaranteeOf(calibration));
+  const which = guarantee ? 'guaranteed one; --no-guarantee writes the plain one' : 'plain one';
+  console.log(`Written: ${run.calibrationFile}, the ${which}.`);
+}
+
+function sampled(
+  { model, tokeniser, description: { horizon } }: LoadedModel,
+  windows: readonly DegradationWindow[],
+  { samples, seed }: CalibrateFlags,
+): Float64Array[][] {
+  const bar = progress({ label: 'calibrating', total: windows.length * samples, unit: 'sequences' });
+  let done = 0;
+  const contexts = windows.map(({ context }) => context);
+  const onBatch = (count: number): void => bar.tick((done += count));
+  try {
+    return samplePaths(
+      { model, tokeniser, contexts, horizon, onBatch },
+      samples,
+      (s) => new RandomStream(seed, `calibration/sample/${s}`),
+    );
+  } finally {
+    bar.done();
+  }
+}
+
+function unitsOf(windows: readonly DegradationWindow[]): string[] {
+  return [...new Set(windows.map(({ unit }) => unit))];
+}
+
+/** Coverage and width of the central intervals on units that did not calibrate, as they were and as each calibration makes them. */
+function coverageTable(
+  name: string,
+  { windows, paths }: CalibrationSet,
+  calibrations: Readonly<Record<string, Calibration>>,
+): Table {
+  const scores = [
+    paths,
+    ...Object.values(calibrations).map((calibration) =>
+      paths.map((ofWindow, w) => calibratePaths(ofWindow, windows[w].context, calibration)),
+    ),
+  ].map((of) => distributionMetrics(windows, { points: of.map(meanPath), paths: of }).intervals!);
+  const columns = (quantity: string) =>
+    [quantity, ...Object.keys(calibrations)].map((label) => ({ label, digits: 3 }));
+  return {
+    title: `${name}: ${windows.length} windows of ${unitsOf(windows).length} units that did not calibrate`,
+    columns: [{ label: 'interval', align: 'left' }, ...columns('coverage'), ...columns('width')],
+    rows: INTERVALS.map((level) => [
+      `${level} %`,
+      ...scores.map((intervals) => intervals[level].coverage),
+      ...scores.map((intervals) => intervals[level].width),
+    ]),
+  };
+}

@@ -1,0 +1,79 @@
+/** Which sets and windows a run is judged on, or calibrated on. */
+import { ConfigError, resolveOptions, type RunDirectory } from '@rollcast/core';
+import { RLDataset, dataOptions, type DegradationWindow } from '@rollcast/envs';
+
+import { withoutCalibrating, type CalibrationFile } from './calibration.js';
+import { fileSource, loadSource, parseRecipe, type DataFlags } from './data-source.js';
+import { heldOutSets, type JudgedSet } from './windows.js';
+
+/** Flags that choose sets. */
+export interface SetChoice extends DataFlags {
+  /** Sets of the run's corpus. */
+  only?: string[];
+  threshold?: number;
+}
+
+/** Flags that choose windows. */
+export interface WindowChoice {
+  windowsPerUnit: number;
+  backtest?: boolean;
+  /** Points between the forecasts of a backtest. */
+  every?: number;
+}
+
+/** Points between the forecasts of a backtest. */
+export function pointsBetween({ every = 10 }: { every?: number }): number {
+  return every;
+}
+
+/** A set with its windows that are judged. */
+export interface JudgedWindows extends JudgedSet {
+  readonly windows: readonly DegradationWindow[];
+}
+
+/**
+ * The windows of each set: evenly spaced, or those of a backtest; of units that did not calibrate.
+ *
+ * @throws {ConfigError} when all units of all sets calibrated
+ */
+export function judgedWindows(
+  sets: readonly JudgedSet[],
+  flags: WindowChoice,
+  calibration?: CalibrationFile,
+): JudgedWindows[] {
+  const judged = sets.map(({ name, dataset }) => {
+    const all = flags.backtest
+      ? dataset.rollingWindows(pointsBetween(flags))
+      : dataset.evenlySpacedWindows(flags.windowsPerUnit);
+    return { name, dataset, windows: calibration ? withoutCalibrating(all, name, calibration) : all };
+  });
+  const left = judged.filter(({ windows }) => windows.length > 0);
+  if (left.length === 0) {
+    const units = sets.reduce((sum, { dataset }) => sum + dataset.units.length, 0);
+    throw new ConfigError(
+      `--calibrated: all ${units} units calibrated, and none is left to judge. Judge other --data, or calibrate with a smaller --share.`,
+    );
+  }
+  return left;
+}
+
+/** Held-out units of the run, set by set, or all units of the files given. */
+export function evaluationSets(
+  flags: SetChoice,
+  run: RunDirectory,
+): { sets: readonly JudgedSet[]; notes: readonly string[] } {
+  const recipe = parseRecipe(run.config['data']);
+  const files = fileSource(flags);
+  if (files) {
+    const set = loadSource({ files: resolveOptions(dataOptions, files, 'data') });
+    const dataset = new RLDataset(set, recipe.windows);
+    return { sets: [{ name: set.name, dataset }], notes: dataset.notes };
+  }
+  const held = heldOutSets(recipe, flags.only);
+  if (flags.threshold !== undefined && held.sets.length > 1) {
+    throw new ConfigError(
+      `--threshold ${flags.threshold} is in the units of one data set, and this run has several; name one with --only: ${held.sets.map(({ name }) => name).join(', ')}.`,
+    );
+  }
+  return held;
+}

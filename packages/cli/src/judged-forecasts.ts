@@ -1,0 +1,178 @@
+/** The forecasts that an evaluation judges: of both policies, of naive lines, and of what engineers fit to a path. */
+import {
+  RandomStream,
+  exactKlOnHost,
+  maskedMoments,
+  tf,
+  type DegradationTransformer,
+  type Tokeniser,
+} from '@rollcast/core';
+import {
+  baselines,
+  calibratePaths,
+  meanPath,
+  probabilisticBaselines,
+  type Calibration,
+  type DegradationEnvironment,
+  type DegradationWindow,
+  type ForecastSet,
+  type RLDataset,
+} from '@rollcast/envs';
+
+import { GENERATION_BATCH, generatePaths, samplePaths } from './paths.js';
+
+export interface EvaluateOptions {
+  /** Where the windows are from. */
+  dataset: RLDataset;
+  environment: DegradationEnvironment;
+  tokeniser: Tokeniser;
+  windows: readonly DegradationWindow[];
+  policy: DegradationTransformer;
+  referencePolicy: DegradationTransformer;
+  /** Sampled paths a window. */
+  samples: number;
+  seed: number;
+  /** In the data's own units: also judge the forecasts of its crossing. */
+  threshold?: number;
+  /** Of the policy: also judge its paths as they are moved by it. */
+  calibration?: Calibration;
+  /** Points between the windows of a rolling backtest, when they are of one; for the tables. */
+  every?: number;
+  /** Told how many of all sequences are generated. */
+  onProgress?: (done: number, total: number) => void;
+}
+
+/** Oriented paths of one policy: [windows][paths][L]. */
+export interface PolicyForecasts {
+  readonly greedy: Float64Array[];
+  readonly sampled: Float64Array[][];
+  /** KL to the reference on sampled paths, in nats a token. */
+  readonly klPerToken: number;
+}
+
+/** A forecast of one method as it is judged. */
+export interface JudgedForecast {
+  readonly name: string;
+  readonly forecast: ForecastSet;
+  /** Forecasts of each window. */
+  readonly each: number;
+  readonly klPerToken: number | null;
+}
+
+/** What is judged of one policy: its likeliest path, one sample, and the distribution of its samples. */
+export function judgedForecasts(
+  prefix: string,
+  { greedy, sampled, klPerToken }: PolicyForecasts,
+): JudgedForecast[] {
+  const judged = (kind: string, forecast: ForecastSet, each = 1): JudgedForecast => ({
+    name: `${prefix}-${kind}`,
+    forecast,
+    each,
+    klPerToken,
+  });
+  return [
+    judged('greedy', { points: greedy }),
+    // the error of one sampled path, averaged over all that were drawn: the same quantity with less luck in it
+    judged('sample', { points: sampled.flat() }, sampled[0].length),
+    judged('mean', { points: sampled.map(meanPath), paths: sampled }),
+  ];
+}
+
+/** The paths of the policy as its calibration moves them, when there is one. */
+export function calibratedForecasts(
+  { sampled, klPerToken }: PolicyForecasts,
+  { windows, calibration }: EvaluateOptions,
+): JudgedForecast[] {
+  if (!calibration) return [];
+  const paths = sampled.map((ofWindow, w) => calibratePaths(ofWindow, windows[w].context, calibration));
+  return [
+    { name: 'policy-calibrated', forecast: { points: paths.map(meanPath), paths }, each: 1, klPerToken },
+  ];
+}
+
+/** The five lines. */
+export function naiveForecasts(windows: readonly DegradationWindow[]): JudgedForecast[] {
+  return Object.entries(baselines).map(([name, baseline]) => ({
+    name,
+    forecast: { points: windows.map(({ context, future }) => baseline(context, future.length)) },
+    each: 1,
+    klPerToken: null,
+  }));
+}
+
+/** The baselines that have a distribution; a window's paths do not depend on which others are judged. */
+export function probabilisticForecasts({ windows, samples, seed }: EvaluateOptions): JudgedForecast[] {
+  return Object.entries(probabilisticBaselines).map(([name, baseline]) => {
+    const ofWindows = windows.map(({ context, future, unit, start }) =>
+      baseline(
+        context,
+        future.length,
+        samples,
+        new RandomStream(seed, `evaluation/${name}/${unit}/${start}`),
+      ),
+    );
+    const points = ofWindows.map(({ mean }) => mean);
+    return {
+      name,
+      forecast: { points, paths: ofWindows.map(({ paths }) => paths) },
+      each: 1,
+      klPerToken: null,
+    };
+  });
+}
+
+/** Every window several times, one after the other. */
+export function repeated(windows: readonly DegradationWindow[], each: number): readonly DegradationWindow[] {
+  return each === 1 ? windows : windows.flatMap((window) => new Array<DegradationWindow>(each).fill(window));
+}
+
+/**
+ * Greedy and sampled paths of one policy. Reference and policy draw from the same uniform numbers, which makes their
+ * comparison a paired one.
+ */
+export function policyForecasts(
+  model: DegradationTransformer,
+  options: EvaluateOptions,
+  tick: (n: number) => void,
+): PolicyForecasts {
+  const { windows, samples, seed, referencePolicy } = options;
+  const { tokeniser, environment } = options;
+  const { horizon } = environment;
+  const contexts = windows.map(({ context }) => context);
+  const request = { model, tokeniser, contexts, horizon, onBatch: tick };
+  const greedy = generatePaths(request);
+  const sampled = samplePaths(request, samples, (s) => new RandomStream(seed, `evaluation/sample/${s}`));
+  const klPerToken = model === referencePolicy ? 0 : klToReference(model, options);
+  return { greedy, sampled, klPerToken };
+}
+
+/** Exact KL on one sampled path a window, in nats a token. */
+function klToReference(model: DegradationTransformer, options: EvaluateOptions): number {
+  const { environment, windows, referencePolicy, seed } = options;
+  const { horizon, contextLength } = environment;
+  const random = new RandomStream(seed, 'evaluation/kl');
+  let sum = 0;
+  for (let start = 0; start < windows.length; start += GENERATION_BATCH) {
+    const batch = environment.batch(windows.slice(start, start + GENERATION_BATCH));
+    const { tokens, logDistribution } = model.generate({
+      contextTokens: batch.contextTokens,
+      batchSize: batch.size,
+      horizon,
+      random,
+      withDistribution: true,
+    });
+    const ofReference = tf.tidy(() => {
+      const contexts = tf.tensor2d(batch.contextTokens, [batch.size, contextLength], 'int32');
+      return referencePolicy.score(contexts, tf.tensor2d(tokens, [batch.size, horizon], 'int32'))
+        .logDistribution;
+    });
+    const kl = exactKlOnHost(logDistribution!, ofReference.dataSync(), model.vocabularySize);
+    ofReference.dispose();
+    sum +=
+      maskedMoments(
+        kl,
+        kl.map(() => 1),
+      ).mean * batch.size;
+  }
+  return sum / windows.length;
+}

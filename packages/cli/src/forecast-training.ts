@@ -204,9 +204,15 @@ export async function runForecastTraining(
       const { horizon } = environment;
       const units = sets.reduce((sum, set) => sum + set.train.units.length, 0);
       const windows = sets.reduce((sum, set) => sum + set.train.length, 0);
+      const learnsFromRewards = algorithmFor(algorithm, config.environment, entry.kind).kinds.includes(
+        'sequence',
+      );
+      const goal = learnsFromRewards
+        ? `maximising ${String(environmentOptions.reward)}`
+        : 'imitating what really followed';
       const where = sets.length > 1 ? ` in ${sets.length} sets` : '';
       logger.info(
-        `${algorithm} from ${checkpoint.path}: ${updates} updates of ${batchSize} trajectories of ${horizon} steps, ${windows} windows of ${units} units${where}; maximising ${String(environmentOptions.reward)}`,
+        `${algorithm} from ${checkpoint.path}: ${updates} updates of ${batchSize} trajectories of ${config.horizonSchedule?.join(', then ') ?? horizon} steps, ${windows} windows of ${units} units${where}; ${goal}`,
       );
       const rewards: number[] = [];
       const pictures = new RLHFCallback({

@@ -131,7 +131,10 @@ function compared(
   { windows, policy, referencePolicy, calibration }: EvaluateOptions,
   bestNaive: string,
 ): Pick<Evaluation, 'comparisons' | 'byUnit'> {
-  const pairs: [method: string, against: string][] = [['policy-mean', bestNaive]];
+  const pairs: [method: string, against: string][] = [
+    ['policy-median', bestNaive],
+    ['policy-mean', bestNaive],
+  ];
   if (policy !== referencePolicy) {
     pairs.push(['policy-mean', 'reference-mean'], ['policy-sample', 'reference-sample']);
   }

@@ -11,6 +11,7 @@ import {
   baselines,
   calibratePaths,
   meanPath,
+  medianPath,
   probabilisticBaselines,
   type Calibration,
   type DegradationEnvironment,
@@ -74,6 +75,8 @@ export function judgedForecasts(
     judged('greedy', { points: greedy }),
     // the error of one sampled path, averaged over all that were drawn: the same quantity with less luck in it
     judged('sample', { points: sampled.flat() }, sampled[0].length),
+    // what to name when one number is asked for: a wild path among many does not move it
+    judged('median', { points: sampled.map(medianPath) }),
     judged('mean', { points: sampled.map(meanPath), paths: sampled }),
   ];
 }

@@ -64,7 +64,13 @@ export { baselineMetrics, crpsOfSorted, forecastMetrics, REPORTED_STEPS } from '
 export type { ForecastMetrics, ForecastSet, MethodMetrics, MetricOptions } from './degradation/metrics.js';
 export { compareForecasts, unitScores } from './degradation/paired-comparison.js';
 export type { IntervalEstimate, PairedComparison, UnitScores } from './degradation/paired-comparison.js';
-export { meanPath, quantileOfSorted, quantilePaths, sampleQuantile } from './degradation/path-statistics.js';
+export {
+  meanPath,
+  medianPath,
+  quantileOfSorted,
+  quantilePaths,
+  sampleQuantile,
+} from './degradation/path-statistics.js';
 export { resampleUnit } from './degradation/resample.js';
 export {
   fitGammaProcess,

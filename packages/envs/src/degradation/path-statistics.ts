@@ -57,3 +57,8 @@ export function quantilePaths(
   }
   return quantiles;
 }
+
+/** The median of sampled paths at each step, [M][L] → [L]. */
+export function medianPath(paths: readonly ArrayLike<number>[]): Float64Array {
+  return quantilePaths(paths, [0.5])[0];
+}

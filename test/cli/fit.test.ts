@@ -1,0 +1,156 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { beforeAll, describe, expect, test } from '@jest/globals';
+
+import { CheckpointStore, RunDirectory } from '@rollcast/core';
+
+import { temporaryFolder } from '../support/temporary.js';
+import { cellsCsv, rollcast } from './support.js';
+
+const folder = temporaryFolder();
+const at = (name: string): string => join(folder, name);
+
+const tiny = ['model.width=8', 'model.heads=2', 'model.layers=1', 'tokeniser.vocabularySize=32'];
+const recipe = {
+  description: 'tiny',
+  corpus: 'corpus.json',
+  pretrain: {
+    steps: 4,
+    context: 12,
+    horizon: 8,
+    'batch-size': 4,
+    set: [...tiny, 'pretrain.validateEvery=2'],
+  },
+  train: {
+    algo: 'rloo',
+    reward: '-crps',
+    updates: 2,
+    'batch-size': 8,
+    'checkpoint-every': 1,
+    set: ['rloo.samplesPerContext=4'],
+  },
+  calibrate: { 'no-guarantee': true, 'windows-per-unit': 2, samples: 20 },
+};
+
+function writeRecipe(name: string, content: unknown): string {
+  writeFileSync(at(name), JSON.stringify(content));
+  return at(name);
+}
+
+beforeAll(() => {
+  mkdirSync(at('data'));
+  writeFileSync(at('data/cells.csv'), cellsCsv(6, 40));
+  writeFileSync(at('data/others.csv'), cellsCsv(4, 40));
+  writeFileSync(
+    at('corpus.json'),
+    JSON.stringify({
+      sets: [
+        { name: 'cells', files: ['cells.csv'] },
+        { name: 'others', files: ['others.csv'] },
+      ],
+    }),
+  );
+  writeRecipe('recipe.json', recipe);
+});
+
+const fit = (out: string, ...more: string[]) =>
+  rollcast(
+    'fit',
+    '--recipe',
+    at('recipe.json'),
+    '--data-root',
+    at('data'),
+    '--seed',
+    '3',
+    '--out',
+    at(out),
+    ...more,
+  );
+
+describe('rollcast fit', () => {
+  test('pretrains, trains and calibrates, showing each command as it can be typed', async () => {
+    const { code, out, err } = await fit('one', '--leave-out', 'others');
+    expect({ code, err: code === 0 ? '' : err }).toEqual({ code: 0, err: '' });
+    expect(out).toContain(
+      `1/3  rollcast pretrain --out ${at('one-pretrained')} --corpus ${at('corpus.json')}`,
+    );
+    expect(out).toContain('--leave-out others --seed 3 --steps 4');
+    expect(out).toContain(
+      `2/3  rollcast train --out ${at('one')} --init ${at('one-pretrained')} --seed 3 --algo rloo`,
+    );
+    expect(out).toContain(`3/3  rollcast calibrate --run ${at('one')} --no-guarantee`);
+    expect(new CheckpointStore(RunDirectory.open(at('one')).checkpointFolder).list()).toContain(2);
+    expect(existsSync(join(at('one'), 'calibration.json'))).toBe(true);
+  });
+
+  test('does what the three commands do one by one', async () => {
+    const again = await fit('two', '--leave-out', 'others');
+    expect(again.code).toBe(0);
+    for (const command of again.out.matchAll(/^\d\/3 {2}rollcast (.*)$/gm)) {
+      const args = command[1].replaceAll(at('two'), at('three')).split(' ');
+      const { code, err } = await rollcast(...args);
+      expect({ args, code, err: code === 0 ? '' : err }).toEqual({ args, code: 0, err: '' });
+    }
+    const weights = (run: string) =>
+      readFileSync(join(at(run), 'checkpoints', 'update-000002', 'weights.safetensors')).toString('hex');
+    expect(weights('three')).toBe(weights('two'));
+  });
+
+  test('with --resume goes on with the run folders that are there', async () => {
+    const half = { ...recipe, train: { ...recipe.train, updates: 1 } };
+    await rollcast(
+      'fit',
+      '--recipe',
+      writeRecipe('half.json', half),
+      '--data-root',
+      at('data'),
+      '--out',
+      at('half'),
+    );
+    const { code, out } = await rollcast('fit', '--recipe', at('half.json'), '--out', at('half'), '--resume');
+    expect(code).toBe(0);
+    expect(out).toContain(`1/3  rollcast pretrain --out ${at('half-pretrained')} --resume`);
+    expect(out).toContain(`2/3  rollcast train --out ${at('half')} --resume`);
+  });
+
+  test('stops at the stage that cannot be, and leaves the later ones alone', async () => {
+    const wrong = { ...recipe, train: { ...recipe.train, algo: 'rlo' } };
+    const { code, err } = await rollcast(
+      ...[
+        'fit',
+        '--recipe',
+        writeRecipe('wrong.json', wrong),
+        '--data-root',
+        at('data'),
+        '--out',
+        at('wrong'),
+      ],
+    );
+    expect(code).toBe(2);
+    expect(err).toContain('Unknown algorithm "rlo"');
+    expect(existsSync(at('wrong'))).toBe(false);
+  });
+
+  test.each([
+    [
+      'an unknown name',
+      ['--recipe', 'degradatio'],
+      'Unknown recipe "degradatio". Known: degradation, or a JSON file of your own. Did you mean "degradation"?',
+    ],
+    ['a file that is not there', ['--recipe', 'none.json'], '--recipe none.json cannot be read'],
+    ['data that are not there', ['--data-root', '/nowhere'], '/nowhere/cmapss-fd001/train_FD001.txt'],
+  ])('refuses %s', async (_, flags, message) => {
+    const { code, err } = await rollcast('fit', ...flags, '--out', at('refused'));
+    expect(code).toBe(2);
+    expect(err).toContain(message);
+    expect(existsSync(at('refused-pretrained'))).toBe(false);
+  });
+
+  test('refuses a recipe with something else in it', async () => {
+    const path = writeRecipe('odd.json', { ...recipe, trian: {} });
+    const { code, err } = await rollcast('fit', '--recipe', path, '--out', at('refused'));
+    expect(code).toBe(2);
+    expect(err).toContain('recipe.trian: unknown option. Did you mean "train"?');
+  });
+});

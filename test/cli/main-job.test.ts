@@ -160,9 +160,11 @@ describe.each([
       'quadratic-path',
       'reference-greedy',
       'reference-sample',
+      'reference-median',
       'reference-mean',
       'policy-greedy',
       'policy-sample',
+      'policy-median',
       'policy-mean',
     ]);
     expect(names).toContain(evaluation.bestNaive);

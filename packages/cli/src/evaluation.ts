@@ -132,8 +132,8 @@ function compared(
   bestNaive: string,
 ): Pick<Evaluation, 'comparisons' | 'byUnit'> {
   const pairs: [method: string, against: string][] = [
-    ['policy-median', bestNaive],
     ['policy-mean', bestNaive],
+    ['policy-median', bestNaive],
   ];
   if (policy !== referencePolicy) {
     pairs.push(['policy-mean', 'reference-mean'], ['policy-sample', 'reference-sample']);

@@ -126,6 +126,27 @@ describe.each([
     }
   });
 
+  test('evaluate --horizon judges farther ahead than the run was trained for', async () => {
+    const json = at(`${name}-far.json`);
+    await succeed(
+      ...['evaluate', '--run', at(name), '--horizon', '90', '--windows-per-unit', '2', '--samples', '2'],
+      ...['--json', json],
+    );
+    const { distribution, outermostShare } = JSON.parse(readFileSync(json, 'utf8')) as {
+      distribution: { rmseByStep: number[] }[];
+      outermostShare: Record<string, number>;
+    };
+    for (const { rmseByStep } of distribution) expect(rmseByStep).toHaveLength(90);
+    expect(Object.keys(outermostShare)).toEqual(['truth', 'reference', 'policy']);
+    for (const share of Object.values(outermostShare)) {
+      expect(share).toBeGreaterThanOrEqual(0);
+      expect(share).toBeLessThan(0.5);
+    }
+    const tooFar = await rollcast('evaluate', '--run', at(name), '--horizon', '9000');
+    expect(tooFar.code).toBe(2);
+    expect(tooFar.err).toMatch(/no unit has the 9040 points of one window \(context 40 \+ horizon 9000\)/);
+  });
+
   test('evaluate prints one table and writes the JSON of the contract', async () => {
     const json = at(`${name}.json`);
     const out = await succeed(

@@ -1,5 +1,5 @@
 /** Which sets and windows a run is judged on, or calibrated on. */
-import { ConfigError, resolveOptions, type RunDirectory } from '@rollcast/core';
+import { ConfigError, DataError, resolveOptions, type RunDirectory } from '@rollcast/core';
 import { RLDataset, dataOptions, type DegradationWindow } from '@rollcast/envs';
 
 import { withoutCalibrating, type CalibrationFile } from './calibration.js';
@@ -11,6 +11,8 @@ export interface SetChoice extends DataFlags {
   /** Sets of the run's corpus. */
   only?: string[];
   threshold?: number;
+  /** Steps ahead, when not those that the run was trained for. */
+  horizon?: number;
 }
 
 /** Flags that choose windows. */
@@ -66,7 +68,10 @@ export function evaluationSets(
   const files = fileSource(flags);
   if (files) {
     const set = loadSource({ files: resolveOptions(dataOptions, files, 'data') });
-    const dataset = new RLDataset(set, recipe.windows);
+    const dataset = new RLDataset(set, {
+      ...recipe.windows,
+      horizon: flags.horizon ?? recipe.windows.horizon,
+    });
     return { sets: [{ name: set.name, dataset }], notes: dataset.notes };
   }
   const held = heldOutSets(recipe, flags.only);
@@ -75,5 +80,28 @@ export function evaluationSets(
       `--threshold ${flags.threshold} is in the units of one data set, and this run has several; name one with --only: ${held.sets.map(({ name }) => name).join(', ')}.`,
     );
   }
-  return held;
+  return flags.horizon === undefined ? held : withHorizon(held, flags.horizon);
+}
+
+/**
+ * Other windows of the same units: a run's split is made with its own horizon, and a unit that was trained on stays so.
+ *
+ * @throws {DataError} when no set has a unit that is long enough
+ */
+function withHorizon(
+  { sets, notes }: { sets: readonly JudgedSet[]; notes: readonly string[] },
+  horizon: number,
+): { sets: readonly JudgedSet[]; notes: readonly string[] } {
+  const told = [...notes];
+  const long = sets.flatMap(({ name, dataset: { set, contextLength, stride } }) => {
+    try {
+      return [{ name, dataset: new RLDataset(set, { contextLength, horizon, stride }) }];
+    } catch (error) {
+      if (!(error instanceof DataError) || sets.length === 1) throw error;
+      told.push(error.message);
+      return [];
+    }
+  });
+  if (long.length === 0) throw new DataError(`no held-out unit is long enough for a horizon of ${horizon}.`);
+  return { sets: long, notes: told };
 }

@@ -31,6 +31,7 @@ import {
   type PolicyForecasts,
 } from './judged-forecasts.js';
 import { judgeLives, type LifeEvaluation } from './life-evaluation.js';
+import { outermostShare } from './saturation.js';
 
 /** The JSON that `rollcast evaluate --json` writes. */
 export interface Evaluation {
@@ -52,6 +53,8 @@ export interface Evaluation {
   readonly byUnit: readonly { name: string; units: readonly UnitScores[] }[];
   /** Error by step from the true past and from the model's own forecasts. */
   readonly exposure: Readonly<Record<'reference' | 'policy', ExposureCurve>>;
+  /** Share of points in the first or last bin, of what happened and of the sampled paths: where a forecast drifts off, it ends there. */
+  readonly outermostShare: Readonly<Record<'truth' | 'reference' | 'policy', number>>;
   /** With a threshold: forecasts of the remaining useful life. */
   readonly life: LifeEvaluation | null;
 }
@@ -119,6 +122,15 @@ export function evaluate(options: EvaluateOptions): EvaluationWithPaths {
     exposure: {
       reference: exposure(options.referencePolicy, reference),
       policy: exposure(options.policy, policy),
+    },
+    outermostShare: {
+      truth: outermostShare(
+        options.tokeniser,
+        windows,
+        windows.map(({ future }) => [future]),
+      ),
+      reference: outermostShare(options.tokeniser, windows, reference.sampled),
+      policy: outermostShare(options.tokeniser, windows, policy.sampled),
     },
     life: options.threshold === undefined ? null : judgeLives(windows, all, options.threshold, dataset),
   };

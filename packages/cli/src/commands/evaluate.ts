@@ -67,7 +67,7 @@ interface EvaluateFlags extends EvaluateRequest, BackendFlags {
 /** Flags that mean something for forecasts alone, and those for runs on step and sequence environments alone. */
 const FORECAST_FLAGS: readonly string[] = [
   ...DATA_FLAGS,
-  ...['only', 'windowsPerUnit', 'backtest', 'every', 'samples', 'threshold', 'calibrated'],
+  ...['only', 'windowsPerUnit', 'backtest', 'every', 'samples', 'threshold', 'horizon', 'calibrated'],
 ];
 const EPISODE_FLAGS: readonly string[] = ['env', 'episodes', 'greedy', 'sampled'];
 
@@ -91,6 +91,7 @@ export function addEvaluate(program: Command): void {
       'forecasts: points between the forecasts of a backtest (default: 10)',
       integer(1),
     )
+    .option('--horizon <steps>', 'forecasts: steps ahead to judge (default: as trained)', integer(1))
     .option('--samples <paths>', 'forecasts: sampled paths a window', integer(2), 16)
     .option('--episodes <count>', 'step and sequence environments: episodes, or sequences', integer(1), 100)
     .addOption(
@@ -210,11 +211,12 @@ async function runForecasts(flags: EvaluateFlags, backend: string): Promise<void
     for (const sentence of verdict(evaluation)) console.log(sentence);
   }
   if (evaluations.length > 1) console.log(`\n${renderTextTable(overviewTable(evaluations))}`);
+  const horizon = flags.horizon ? ` --horizon ${flags.horizon}` : '';
   const only = flags.only ? ` --only ${flags.only.join(',')}` : '';
   const calibrated = flags.calibrated ? ' --calibrated' : '';
   const backtest = flags.backtest ? ` --backtest --every ${pointsBetween(flags)}` : '';
   writeReport(run.reportFile, `Evaluation of ${run.path}`, evaluations, charts, [
-    `npx rollcast evaluate --run ${flags.run}${only}${calibrated}${backtest}`,
+    `npx rollcast evaluate --run ${flags.run}${horizon}${only}${calibrated}${backtest}`,
   ]);
   console.log(`\nPage with the pictures: ${run.reportFile}${flags.json ? `; numbers: ${flags.json}` : ''}`);
 }
@@ -237,7 +239,16 @@ export async function evaluateRun(
     for (const note of notes) logger.info(note);
     if (calibration) logger.info(note!);
     const loaded = readModel(checkpoint);
-    refuseOtherWindows(loaded, sets[0].dataset);
+    const { contextLength, horizon } = sets[0].dataset;
+    refuseOtherWindows(loaded, {
+      contextLength,
+      horizon: flags.horizon ? loaded.description.horizon : horizon,
+    });
+    if (horizon > loaded.description.horizon) {
+      logger.info(
+        `the horizon of ${horizon} steps goes beyond the ${loaded.description.horizon} that the model was trained for`,
+      );
+    }
     const reference = readReference(checkpoint, loaded);
     if (!reference) logger.info('this run was not fine-tuned: policy and reference are the same model');
     const { samples, seed, threshold } = flags;

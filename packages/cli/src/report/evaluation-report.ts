@@ -181,6 +181,7 @@ export function verdict(evaluation: Evaluation): string[] {
     `Against the best line (${bestNaive}), the mean of the samples has ${intervalText(comparisons[0].rmseRatio)} × its RMSE (reference ${before.ratioToBestNaive.toFixed(2)} ×).`,
     `Distribution: CRPS ${pair(before.crps, after.crps, 3)}, 80 % coverage ${pair(before.coverage80!, after.coverage80!, 2)}, wrong-way share ${pair(row('reference-sample').wrongWayShare, row('policy-sample').wrongWayShare, 3)}, KL to the reference ${(after.klPerToken ?? 0).toPrecision(2)} nats a token.`,
     exposureSentence(evaluation),
+    ...saturationSentence(evaluation),
     ...(life?.methods.length === 0
       ? [`Every window has crossed the threshold ${life.threshold} already: there is no life to forecast.`]
       : []),
@@ -189,6 +190,15 @@ export function verdict(evaluation: Evaluation): string[] {
           'Alpha-lambda: no unit has forecasts along the last horizon before its crossing; more windows (--backtest --every 2) may show some.',
         ]
       : []),
+  ];
+}
+
+/** Says so where forecasts run into the ends of what the tokens can express. */
+function saturationSentence({ outermostShare: { truth, policy } }: Evaluation): string[] {
+  if (policy === 0) return [];
+  const share = (of: number): string => `${(100 * of).toPrecision(2)} %`;
+  return [
+    `${share(policy)} of the points of sampled paths (${truth === 0 ? 'none' : share(truth)} of the truths) lie in the outermost bins, beyond which the tokens cannot go.`,
   ];
 }
 

@@ -1,0 +1,27 @@
+/** Whether forecasts run into the ends of what the tokens can express. */
+import type { DegradationWindow, ValueTokeniser } from '@rollcast/envs';
+
+/**
+ * Share of points that lie in the first or last bin, which stand for everything beyond: where a forecast drifts off, it ends there.
+ *
+ * @param paths - [n][paths][L] oriented, of the same windows
+ */
+export function outermostShare(
+  tokeniser: ValueTokeniser,
+  windows: readonly DegradationWindow[],
+  paths: readonly (readonly ArrayLike<number>[])[],
+): number {
+  const last = tokeniser.vocabularySize - 1;
+  let outermost = 0;
+  let points = 0;
+  windows.forEach(({ context }, w) => {
+    const scaling = tokeniser.fit(context);
+    for (const path of paths[w]) {
+      for (const token of tokeniser.encode(path, scaling, context.length)) {
+        if (token === 0 || token === last) outermost++;
+      }
+      points += path.length;
+    }
+  });
+  return outermost / points;
+}

@@ -50,8 +50,26 @@ const VARIANTS = {
   'energy-score': [...GROUP, '--set', 'env.rewardScale=line', '--reward', '-energyScore'],
   'horizon-schedule': [...CRPS, '--horizon-schedule', '10,20,40,60'],
   difficulty: [...CRPS, '--windows', 'difficulty'],
+  'self-critical': [
+    ...['--algo', 'reinforce', '--set', 'reinforce.baseline=self-critical'],
+    ...['--set', 'env.rewardScale=line', '--reward', '-mse'],
+  ],
   'kl-target': [...CRPS, '--kl-target', '0.01'],
 };
+
+/** The recipe's tokens and others, each pre-trained for a quarter of its steps. */
+const SCALINGS = {
+  'min-max': ['scaling=min-max', 'bins=uniform', 'limit=8'],
+  standard: ['scaling=standard'],
+  'line-residual': ['scaling=line-residual'],
+  'line-noise': ['scaling=line-noise', 'limit=1000'],
+  'line-noise-trend': ['scaling=line-noise', 'limit=1000', 'trendToken=true'],
+};
+const QUARTER = [
+  ...['--steps', '2000', '--batch-size', '32', '--set', 'model.width=64', '--set', 'model.layers=3'],
+  ...['--set', 'pretrain.warmupSteps=100', '--set', 'pretrain.validateEvery=500', '--seed', '1'],
+];
+const CORPUS = fileURLToPath(new URL('../packages/cli/recipes/degradation-corpus.json', import.meta.url));
 
 const left = (sets) => `lo-${sets.length > 1 ? 'severson' : sets[0]}`;
 const fit = (name, ...args) =>
@@ -95,6 +113,30 @@ const JOBS = {
           at(name),
         );
         judge(name, name, '--windows-per-unit', '10');
+      },
+    ]),
+  ),
+  ...Object.fromEntries(
+    Object.entries(SCALINGS).map(([name, settings]) => [
+      `scaling-${name}`,
+      () => {
+        const run = `scaling-${name}`;
+        const tokens = settings.flatMap((setting) => ['--set', `tokeniser.${setting}`]);
+        rollcast(
+          `${at(run)}/config.json`,
+          ...[
+            'pretrain',
+            '--corpus',
+            CORPUS,
+            '--data-root',
+            dataFolder,
+            ...QUARTER,
+            ...tokens,
+            '--out',
+            at(run),
+          ],
+        );
+        judge(run, run, '--windows-per-unit', '10');
       },
     ]),
   ),
@@ -246,6 +288,24 @@ table(
     'KL, nats a token',
   ],
   variants,
+);
+
+const scalings = Object.keys(SCALINGS).flatMap((name) => {
+  const sets = read(`scaling-${name}`).filter(({ dataset }) => SETS.includes(dataset));
+  if (sets.length === 0) return [];
+  return [
+    [
+      SCALINGS[name].join(' '),
+      ...sets.map((e) => short(method(e, 'policy-median').ratioToBestNaive)),
+      overall(sets, (e) => method(e, 'policy-median').ratioToBestNaive),
+      overall(sets, (e) => method(e, 'policy-mean').crps / bestMae(e)),
+    ],
+  ];
+});
+table(
+  'Scalings, pre-trained for a quarter of the steps: RMSE of the median over that of the best line',
+  ['tokens', ...SETS, 'geometric mean', 'CRPS / MAE of the line'],
+  scalings,
 );
 
 const far = read('far')

@@ -52,8 +52,8 @@ export interface JudgedSet {
 }
 
 /**
- * The held-out windows of a recipe, set by set: of each that takes part in training, or of those that are named. A set that was
- * left out of training is held out as a whole.
+ * The held-out windows of a recipe, set by set: of each that takes part in training, simulated ones beside real data excepted, or
+ * of those that are named. A set that was left out of training is held out as a whole.
  *
  * @param only - names of sets of a corpus
  * @throws {ConfigError} for a name that the corpus does not have, or a recipe of one set
@@ -70,8 +70,12 @@ export function heldOutSets(
   }
   const { sets } = source.corpus;
   if (only) refuseUnknownSets('--only', only, sets);
+  // what is simulated beside real data is there to learn from
+  const real = sets.some(({ source }) => 'files' in source);
   const loaded = sets
-    .filter(({ name, leaveOut }) => (only ? only.includes(name) : !leaveOut))
+    .filter(({ name, leaveOut, source }) =>
+      only ? only.includes(name) : !leaveOut && ('files' in source || !real),
+    )
     .map((set) => corpusSet(set, recipe));
   const judged = loaded.flatMap(({ name, heldOut }) => (heldOut ? [{ name, dataset: heldOut }] : []));
   if (judged.length === 0)

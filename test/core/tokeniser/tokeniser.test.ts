@@ -102,10 +102,20 @@ describe('scalings by hand, context 1, 2, 6', () => {
     expect(k).toBe(32);
   });
 
-  test('line-noise: distance from the fitted line over the deviation from it', () => {
+  test('line-noise: distance from the fitted line over the median distance from it, as of a normal distribution', () => {
     const { intercept, slope, scale } = fit('line-noise');
     // distances from 0.5 + 2.5 · step: 0.5, −1, 0.5
-    expect([intercept, slope, scale]).toBeAllClose([0.5, 2.5, Math.sqrt(1.5 / 3)], { atol: 1e-12 });
+    expect([intercept, slope, scale]).toBeAllClose([0.5, 2.5, 1.4826 * 0.5], { atol: 1e-12 });
+  });
+
+  test('line-noise: an outlier does not pass for noise', () => {
+    const wave = (spike: number) =>
+      Array.from({ length: 40 }, (_, i) => 0.1 * i + Math.sin(2.4 * i) + (i === 20 ? spike : 0));
+    const { scale } = tokeniser({ scaling: 'line-noise' }).fit(wave(0));
+    expect(tokeniser({ scaling: 'line-noise' }).fit(wave(20)).scale / scale).toBeLessThan(1.4);
+    // but for 0.03 of the deviation, which a wild one makes
+    const wild = tokeniser({ scaling: 'line-noise' }).fit(wave(1e4)).scale;
+    expect(wild).toBeGreaterThan(0.9 * 0.03 * (1e4 / Math.sqrt(40)));
   });
 
   test('line-noise: a context on a line has 0.003 of its deviation as scale, a flat one 1e-5 of its magnitude', () => {
@@ -123,7 +133,7 @@ describe('the trend token', () => {
   test('stands in place of the first value of a context, and only there', () => {
     const values = [1, 2, 6];
     const fitted = t.fit(values);
-    const trend = (3 * 2.5) / Math.sqrt(0.5); // 10.607: bins are 1 wide from −32
+    const trend = (3 * 2.5) / (1.4826 * 0.5); // 10.12: bins are 1 wide from −32
     expect(fitted.trend).toBeCloseTo(trend, 12);
     const without = tokeniser({ scaling: 'line-noise', bins: 'uniform', limit: 32 }).encode(
       values,

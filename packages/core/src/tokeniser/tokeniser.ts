@@ -15,7 +15,7 @@ export const tokeniserOptions = z.strictObject({
     .enum(['min-max', 'standard', 'line-residual', 'line-noise'])
     .default('line-residual')
     .describe(
-      'per context: distance from its middle over its range; standard score; distance from its fitted line over its standard deviation, or over that of its points around the line',
+      'per context: distance from its middle over its range; standard score; distance from its fitted line over its standard deviation, or over the median distance of its points from the line, times 1.48',
     ),
   trendToken: z
     .boolean()
@@ -37,6 +37,10 @@ export type ResolvedTokeniserOptions = z.output<typeof tokeniserOptions>;
 
 /** `line-noise`: the smallest scale, as a share of the context's standard deviation, for contexts that lie on a line. */
 const LEAST_NOISE = 0.003;
+/** `line-noise`: the smallest scale as a share of the standard deviation around the line, which one outlier can make. */
+const LEAST_OF_DEVIATION = 0.03;
+/** Median of |x| → standard deviation, of normal x. */
+const NORMAL_CONSISTENCY = 1.4826;
 
 /** What was fitted to one context: z = (y − intercept − slope · step) / scale, steps counted from the window's start. */
 export interface Scaling {
@@ -69,14 +73,19 @@ export function fitLine(values: ArrayLike<number>): { intercept: number; slope: 
   return { intercept: mean - slope * middle, slope };
 }
 
-/** Root mean square distance of equidistant values from a line. */
-function deviationFromLine(
+/**
+ * Noise around a line, such that a few outliers do not pass for noise: 1.4826 times the median distance, and at least 0.03 times the
+ * root mean square one.
+ */
+function noiseAround(
   values: ArrayLike<number>,
   { intercept, slope }: { intercept: number; slope: number },
 ): number {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += (values[i] - intercept - slope * i) ** 2;
-  return Math.sqrt(sum / values.length);
+  const distances = Float64Array.from(values, (y, i) => Math.abs(y - intercept - slope * i)).sort();
+  const middle = (distances.length - 1) / 2;
+  const median = (distances[Math.floor(middle)] + distances[Math.ceil(middle)]) / 2;
+  const meanSquare = distances.reduce((sum, d) => sum + d * d, 0) / distances.length;
+  return Math.max(NORMAL_CONSISTENCY * median, LEAST_OF_DEVIATION * Math.sqrt(meanSquare));
 }
 
 function scaled(
@@ -148,9 +157,8 @@ export class Tokeniser {
         return scaled(fitLine(context), deviation, context);
       case 'line-noise': {
         const line = fitLine(context);
-        // a context of one value repeated tells nothing of the noise; a larger floor keeps its future within the limit
-        const least = Math.max(LEAST_NOISE * deviation, 10 * floor);
-        return scaled(line, Math.max(deviationFromLine(context, line), least), context);
+        const scale = Math.max(noiseAround(context, line), LEAST_NOISE * deviation, 10 * floor);
+        return scaled(line, scale, context);
       }
     }
   }

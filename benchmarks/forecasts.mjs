@@ -38,14 +38,21 @@ const SETS = ['fd001', 'severson-1', 'severson-2', 'xjtu', 'calce', 'nasa', 'vir
 /** Left out together: the two Severson files are batches of one experiment. */
 const LEFT_OUT = [['fd001'], ['severson-1', 'severson-2'], ['xjtu'], ['calce'], ['nasa'], ['virkler']];
 const SEEDS = [1, 2, 3];
-const BUDGET = ['--updates', '200', '--batch-size', '128', '--lr', '1e-4', '--kl-coef', '0.05'];
-const GROUP = ['--algo', 'rloo', '--set', 'rloo.samplesPerContext=16'];
-const CRPS = [...GROUP, '--set', 'rloo.gamma=0.95', '--set', 'env.rewardScale=line', '--reward', '-crps'];
+const BUDGET = ['--updates', '200', '--batch-size', '128', '--lr', '5e-5', '--kl-coef', '0.05'];
+const GROUP = [
+  ...['--algo', 'grpo', '--set', 'grpo.samplesPerContext=16', '--set', 'grpo.updateEpochs=1'],
+  ...['--set', 'grpo.minibatchSize=128'],
+];
+const CRPS = [...GROUP, '--set', 'grpo.gamma=0.95', '--set', 'env.rewardScale=line', '--reward', '-crps'];
 /** From the same pre-trained model, with the same updates and trajectories as the recipe. */
 const VARIANTS = {
   'teacher-forcing': ['--algo', 'teacher-forcing'],
   'scheduled-sampling': ['--algo', 'scheduled-sampling'],
   'soft-unrolling': ['--algo', 'soft-unrolling'],
+  rloo: [
+    ...['--algo', 'rloo', '--set', 'rloo.samplesPerContext=16', '--set', 'rloo.gamma=0.95'],
+    ...['--set', 'env.rewardScale=line', '--reward', '-crps'],
+  ],
   mse: [...GROUP, '--set', 'env.rewardScale=line', '--reward', '-mse'],
   'energy-score': [...GROUP, '--set', 'env.rewardScale=line', '--reward', '-energyScore'],
   'horizon-schedule': [...CRPS, '--horizon-schedule', '10,20,40,60'],

@@ -220,8 +220,11 @@ test('a run on a corpus is calibrated on half of the held-out units of each set,
   const sets = [
     { name: 'long', files: ['cells.csv'] },
     { name: 'other', files: ['more.csv'] },
+    { name: 'few', files: ['few.csv'] },
+    { name: 'laws', simulated: { laws: ['knee'], units: 8, length: 50 } },
   ];
   writeFileSync(at('more.csv'), cellsCsv(6, 50));
+  writeFileSync(at('few.csv'), cellsCsv(2, 50));
   writeFileSync(at('corpus.json'), JSON.stringify({ sets }));
   const corpus = ['--run', at('corpus')];
   await succeed(
@@ -243,6 +246,9 @@ test('a run on a corpus is calibrated on half of the held-out units of each set,
   expect(out).toMatch(
     /long: 12 windows of 3 units that did not[\s\S]*other: 4 windows of 1 units that did not/,
   );
+  expect(out).toContain('Not calibrated on few: fewer than 3 units do not speak for their kind');
+  // simulated beside real data: there to learn from
+  expect(out).not.toContain('laws');
   const { sets: made, calibration } = json<CalibrationJson>('corpus/calibration.json');
   expect(made.map(({ name, units }) => [name, units.length])).toEqual([
     ['long', 3],
@@ -251,7 +257,7 @@ test('a run on a corpus is calibrated on half of the held-out units of each set,
   expect(calibration.guaranteed).toBeAllClose((3 / 4 + 2 / 3) / 2);
   await succeed('evaluate', ...corpus, ...few, '--calibrated', '--json', at('corpus.eval.json'));
   const { sets: judged } = json<{ sets: EvaluationJson[] }>('corpus.eval.json');
-  expect(judged.map(({ units }) => units)).toEqual([3, 1]);
+  expect(judged.map(({ units }) => units)).toEqual([3, 1, 1]);
   await succeed('calibrate', ...corpus, ...few, '--only', 'other');
   expect(json<CalibrationJson>('corpus/calibration.json').sets.map(({ name }) => name)).toEqual(['other']);
 });

@@ -93,6 +93,9 @@ Example:
   rollcast calibrate --run runs/pre
 `;
 
+/** A set of a corpus with fewer held-out units does not calibrate where another has as many. */
+const FEWEST_UNITS = 3;
+
 async function runCalibrate(flags: CalibrateFlags): Promise<void> {
   if (flags.share > 1)
     throw new ConfigError(`--share is a share of the units, at most 1; got ${flags.share}.`);
@@ -124,10 +127,15 @@ interface CalibrateParts {
 /** Finds and writes the calibration, and says what it does to units that did not calibrate. */
 function calibrate({ run, update, loaded, sets }: CalibrateParts, flags: CalibrateFlags): void {
   const { samples, share, seed, guarantee, windowsPerUnit } = flags;
-  const split = sets.map(({ name, dataset }) => ({
-    name,
-    ...splitWindows(dataset.evenlySpacedWindows(windowsPerUnit), share, seed),
-  }));
+  const speaks = ({ dataset }: JudgedSet): boolean => dataset.units.length >= FEWEST_UNITS;
+  const small = sets.some(speaks) ? sets.filter((set) => !speaks(set)) : [];
+  const split = sets.map((set) => {
+    const windows = set.dataset.evenlySpacedWindows(windowsPerUnit);
+    const parts = small.includes(set)
+      ? { calibrating: [], judging: windows }
+      : splitWindows(windows, share, seed);
+    return { name: set.name, ...parts };
+  });
   const paths = sampled(
     loaded,
     split.flatMap(({ calibrating, judging }) => [...calibrating, ...judging]),
@@ -138,15 +146,17 @@ function calibrate({ run, update, loaded, sets }: CalibrateParts, flags: Calibra
     calibrating: { windows: calibrating, paths: paths.splice(0, calibrating.length) },
     judging: { windows: judging, paths: paths.splice(0, judging.length) },
   }));
-  const calibrating = parts.map((part) => part.calibrating);
+  const calibrating = parts.map((part) => part.calibrating).filter(({ windows }) => windows.length > 0);
   const guaranteed = fitCalibration(calibrating);
   const plain = fitCalibration(calibrating, { finiteSample: false });
   const calibration = guarantee ? guaranteed : plain;
-  const made = split.map((part) => ({
-    name: part.name,
-    units: unitsOf(part.calibrating),
-    windows: part.calibrating.length,
-  }));
+  const made = split
+    .map((part) => ({
+      name: part.name,
+      units: unitsOf(part.calibrating),
+      windows: part.calibrating.length,
+    }))
+    .filter(({ units }) => units.length > 0);
   writeCalibration(run, { update, sets: made, samples, seed, calibration });
   for (const { name, judging } of parts) {
     console.log(
@@ -158,6 +168,11 @@ function calibrate({ run, update, loaded, sets }: CalibrateParts, flags: Calibra
   for (const { name, units, windows } of made) {
     console.log(
       `Calibrated on ${windows} windows of ${units.length} unit${units.length === 1 ? '' : 's'} of ${name} (${listNames(units)}).`,
+    );
+  }
+  if (small.length > 0) {
+    console.log(
+      `Not calibrated on ${listNames(small.map(({ name }) => name))}: fewer than ${FEWEST_UNITS} units do not speak for their kind, beside sets that have more.`,
     );
   }
   console.log(guaranteeOf(calibration));

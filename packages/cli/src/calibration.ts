@@ -23,6 +23,8 @@ const calibrationFile = z.strictObject({
     .array(z.strictObject({ name: z.string(), units: z.array(z.string()).min(1), windows: z.int().min(1) }))
     .min(1),
   samples: z.int().min(2),
+  /** As `GenerateOptions.trim`; another one makes other paths. */
+  trim: z.number().min(0).lt(0.5).default(0),
   seed: z.int().min(0),
   calibration: z.strictObject({
     blockLength: z.int().min(1),
@@ -73,6 +75,7 @@ export function chooseCalibration(
   run: RunDirectory,
   checkpoint: Checkpoint,
   wanted: boolean | undefined,
+  trim: number,
 ): { file?: CalibrationFile; note?: string } {
   if (wanted === false) {
     return existsSync(run.calibrationFile)
@@ -89,6 +92,11 @@ export function chooseCalibration(
   if (file.update !== checkpoint.update) {
     const why = `${run.calibrationFile} was made for update ${file.update}, and this is update ${checkpoint.update}`;
     if (wanted) throw new ConfigError(`--calibrated: ${why}; run ${make} --checkpoint ${checkpoint.update}.`);
+    return { note: `intervals are not calibrated: ${why}.` };
+  }
+  if (file.trim !== trim) {
+    const why = `${run.calibrationFile} was made with --trim ${file.trim}, and this is --trim ${trim}`;
+    if (wanted) throw new ConfigError(`--calibrated: ${why}; run ${make} --trim ${trim}.`);
     return { note: `intervals are not calibrated: ${why}.` };
   }
   const of = file.sets.map(

@@ -122,6 +122,8 @@ export interface ForecastOptions {
   horizon: number;
   /** Sampled paths a unit. */
   paths: number;
+  /** See `GenerateOptions.trim`. */
+  trim: number;
   seed: number;
   /** In the data's own units. */
   threshold?: number;
@@ -146,6 +148,7 @@ export function forecastUnit(
     tokeniser,
     horizon,
     paths: count,
+    trim,
     seed,
     threshold,
     keepPaths,
@@ -160,6 +163,7 @@ export function forecastUnit(
     contexts: new Array<Float64Array>(count).fill(values),
     horizon,
     random: new RandomStream(seed, `forecast/${series.unit}`),
+    trim,
     onBatch,
   });
   const oriented = calibration ? calibratePaths(generated, values, calibration) : generated;

@@ -32,6 +32,8 @@ export interface EvaluateOptions {
   referencePolicy: DegradationTransformer;
   /** Sampled paths a window. */
   samples: number;
+  /** See `GenerateOptions.trim`. */
+  trim: number;
   seed: number;
   /** In the data's own units: also judge the forecasts of its crossing. */
   threshold?: number;
@@ -138,11 +140,11 @@ export function policyForecasts(
   options: EvaluateOptions,
   tick: (n: number) => void,
 ): PolicyForecasts {
-  const { windows, samples, seed, referencePolicy } = options;
+  const { windows, samples, trim, seed, referencePolicy } = options;
   const { tokeniser, environment } = options;
   const { horizon } = environment;
   const contexts = windows.map(({ context }) => context);
-  const request = { model, tokeniser, contexts, horizon, onBatch: tick };
+  const request = { model, tokeniser, contexts, horizon, trim, onBatch: tick };
   const greedy = generatePaths(request);
   const sampled = samplePaths(request, samples, (s) => new RandomStream(seed, `evaluation/sample/${s}`));
   const klPerToken = model === referencePolicy ? 0 : klToReference(model, options);

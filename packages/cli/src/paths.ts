@@ -5,6 +5,9 @@ import type { ValueTokeniser } from '@rollcast/envs';
 /** Sequences generated at a time: enough to keep the arithmetic busy, little enough to stay in memory. */
 export const GENERATION_BATCH = 256;
 
+/** Share of the probability that forecasts cut off at each end of every step's distribution, unless asked otherwise. */
+export const FORECAST_TRIM = 0.01;
+
 export interface PathRequest {
   model: DegradationTransformer;
   /** The one of the model's checkpoint. */
@@ -15,6 +18,8 @@ export interface PathRequest {
   horizon: number;
   /** Of the samples; without it the most likely token is taken at each step. */
   random?: RandomStream;
+  /** See `GenerateOptions.trim`. */
+  trim: number;
   /** Told after each batch how many paths it had. */
   onBatch?: (paths: number) => void;
 }
@@ -39,7 +44,7 @@ export function samplePaths(
 
 /** One continuation of each context, [n][L] oriented values. Leaves no tensor behind. */
 export function generatePaths(request: PathRequest): Float64Array[] {
-  const { model, tokeniser, contexts, horizon, random, onBatch } = request;
+  const { model, tokeniser, contexts, horizon, random, trim, onBatch } = request;
   const paths: Float64Array[] = [];
   for (let start = 0; start < contexts.length; start += GENERATION_BATCH) {
     const batch = contexts.slice(start, start + GENERATION_BATCH);
@@ -47,7 +52,7 @@ export function generatePaths(request: PathRequest): Float64Array[] {
     const length = batch[0].length;
     const contextTokens = new Int32Array(batch.length * length);
     batch.forEach((context, b) => contextTokens.set(tokeniser.encode(context, scalings[b], 0), b * length));
-    const { tokens } = model.generate({ contextTokens, batchSize: batch.length, horizon, random });
+    const { tokens } = model.generate({ contextTokens, batchSize: batch.length, horizon, random, trim });
     scalings.forEach((scaling, b) =>
       paths.push(tokeniser.decode(tokens.subarray(b * horizon, (b + 1) * horizon), scaling, length)),
     );

@@ -73,6 +73,14 @@ export interface GenerateOptions {
   horizon: number;
   /** Uniform numbers for sampling, one a token, row by row; without it the most likely token is taken. */
   random?: RandomStream;
+  /**
+   * Where tokens are in order, as values are: this share of the probability is cut off at each end of the distribution of every
+   * step, in [0, 0.5). For forecasts: of 60 steps that each err wildly once in a hundred, half of the paths have one, and go on from
+   * it. Log-probabilities stay those of the whole distribution, so that nothing can be learnt from what was cut.
+   *
+   * @defaultValue 0
+   */
+  trim?: number;
   /** Also return the log-probabilities of all tokens. @defaultValue false */
   withDistribution?: boolean;
 }

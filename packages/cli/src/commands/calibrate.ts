@@ -32,6 +32,7 @@ import {
   addCheckpointFlag,
   prepareFile,
   startBackend,
+  trimOption,
   withLogger,
   type BackendFlags,
 } from './shared.js';
@@ -42,6 +43,7 @@ interface CalibrateFlags extends DataFlags, BackendFlags {
   only?: string[];
   windowsPerUnit: number;
   samples: number;
+  trim: number;
   share: number;
   guarantee: boolean;
   seed: number;
@@ -60,6 +62,7 @@ export function addCalibrate(program: Command): void {
   addCheckpointFlag(command)
     .option('--windows-per-unit <count>', 'evenly spaced windows of each unit', integer(1), 40)
     .option('--samples <paths>', 'sampled paths a window', integer(20, 10_000), 99)
+    .addOption(trimOption())
     .option(
       '--share <share>',
       'share of the units that calibrate; the others judge the result (1: all calibrate)',
@@ -126,7 +129,7 @@ interface CalibrateParts {
 
 /** Finds and writes the calibration, and says what it does to units that did not calibrate. */
 function calibrate({ run, update, loaded, sets }: CalibrateParts, flags: CalibrateFlags): void {
-  const { samples, share, seed, guarantee, windowsPerUnit } = flags;
+  const { samples, trim, share, seed, guarantee, windowsPerUnit } = flags;
   const speaks = ({ dataset }: JudgedSet): boolean => dataset.units.length >= FEWEST_UNITS;
   const small = sets.some(speaks) ? sets.filter((set) => !speaks(set)) : [];
   const split = sets.map((set) => {
@@ -157,7 +160,7 @@ function calibrate({ run, update, loaded, sets }: CalibrateParts, flags: Calibra
       windows: part.calibrating.length,
     }))
     .filter(({ units }) => units.length > 0);
-  writeCalibration(run, { update, sets: made, samples, seed, calibration });
+  writeCalibration(run, { update, sets: made, samples, trim, seed, calibration });
   for (const { name, judging } of parts) {
     console.log(
       judging.windows.length > 0
@@ -183,7 +186,7 @@ function calibrate({ run, update, loaded, sets }: CalibrateParts, flags: Calibra
 function sampled(
   { model, tokeniser, description: { horizon } }: LoadedModel,
   windows: readonly DegradationWindow[],
-  { samples, seed }: CalibrateFlags,
+  { samples, trim, seed }: CalibrateFlags,
 ): Float64Array[][] {
   const bar = progress({ label: 'calibrating', total: windows.length * samples, unit: 'sequences' });
   let done = 0;
@@ -191,7 +194,7 @@ function sampled(
   const onBatch = (count: number): void => bar.tick((done += count));
   try {
     return samplePaths(
-      { model, tokeniser, contexts, horizon, onBatch },
+      { model, tokeniser, contexts, horizon, trim, onBatch },
       samples,
       (s) => new RandomStream(seed, `calibration/sample/${s}`),
     );

@@ -27,6 +27,7 @@ import {
   subjectOf,
   type CheckpointChoice,
 } from '../model-files.js';
+import { FORECAST_TRIM } from '../paths.js';
 import { progress } from '../progress.js';
 import {
   drawCharts,
@@ -43,6 +44,7 @@ import {
   addCheckpointFlag,
   prepareFile,
   startBackend,
+  trimOption,
   withLogger,
   type BackendFlags,
 } from './shared.js';
@@ -52,6 +54,8 @@ interface EvaluateRequest extends SetChoice, WindowChoice {
   run: string;
   checkpoint?: CheckpointChoice;
   samples: number;
+  /** @defaultValue FORECAST_TRIM */
+  trim?: number;
   seed: number;
   calibrated?: boolean;
 }
@@ -67,7 +71,7 @@ interface EvaluateFlags extends EvaluateRequest, BackendFlags {
 /** Flags that mean something for forecasts alone, and those for runs on step and sequence environments alone. */
 const FORECAST_FLAGS: readonly string[] = [
   ...DATA_FLAGS,
-  ...['only', 'windowsPerUnit', 'backtest', 'every', 'samples', 'threshold', 'horizon', 'calibrated'],
+  ...['only', 'windowsPerUnit', 'backtest', 'every', 'samples', 'trim', 'threshold', 'horizon', 'calibrated'],
 ];
 const EPISODE_FLAGS: readonly string[] = ['env', 'episodes', 'greedy', 'sampled'];
 
@@ -93,6 +97,7 @@ export function addEvaluate(program: Command): void {
     )
     .option('--horizon <steps>', 'forecasts: steps ahead to judge (default: as trained)', integer(1))
     .option('--samples <paths>', 'forecasts: sampled paths a window', integer(2), 16)
+    .addOption(trimOption())
     .option('--episodes <count>', 'step and sequence environments: episodes, or sequences', integer(1), 100)
     .addOption(
       new Option(
@@ -231,8 +236,9 @@ export async function evaluateRun(
   backend: string,
 ): Promise<{ run: RunDirectory; evaluations: Evaluation[]; charts: ReportChart[] }> {
   const { run, checkpoint } = openForecastRun(flags.run, flags.checkpoint);
+  const { trim = FORECAST_TRIM } = flags;
   const { sets, notes } = evaluationSets(flags, run);
-  const { file: calibration, note } = chooseCalibration(run, checkpoint, flags.calibrated ?? false);
+  const { file: calibration, note } = chooseCalibration(run, checkpoint, flags.calibrated ?? false, trim);
   const judged = judgedWindows(sets, flags, calibration);
   return withLogger(run, async (logger) => {
     logger.info(backend);
@@ -267,6 +273,7 @@ export async function evaluateRun(
           policy: loaded.model,
           referencePolicy: reference ?? loaded.model,
           samples,
+          trim,
           seed,
           threshold,
           calibration: calibration?.calibration,

@@ -27,6 +27,7 @@ import {
   addCheckpointFlag,
   prepareFile,
   startBackend,
+  trimOption,
   type BackendFlags,
 } from './shared.js';
 
@@ -35,6 +36,7 @@ interface ForecastFlags extends DataFlags, BackendFlags {
   checkpoint?: CheckpointChoice;
   horizon?: number;
   paths: number;
+  trim: number;
   threshold?: number;
   seed: number;
   calibrated?: boolean;
@@ -65,6 +67,7 @@ export function addForecast(program: Command): void {
       'in the units of the data: also say when it is crossed, in the direction of wear',
       number({}),
     )
+    .addOption(trimOption())
     .option('--seed <number>', 'seed of the sampled paths', integer(0), 0)
     .option('--calibrated', 'calibrate the intervals (default: when rollcast calibrate was run)')
     .option('--no-calibrated', 'leave the paths as the model made them')
@@ -93,7 +96,7 @@ async function runForecast(flags: ForecastFlags): Promise<void> {
   const source = fileSource(flags);
   if (!source) throw new ConfigError('--data FILE is needed: the histories to forecast.');
   const { run, checkpoint } = openForecastRun(flags.run, flags.checkpoint);
-  const { file: calibration, note } = chooseCalibration(run, checkpoint, flags.calibrated);
+  const { file: calibration, note } = chooseCalibration(run, checkpoint, flags.calibrated, flags.trim);
   const set = loadSeries(source, { leaveOutBadUnits: true });
   console.error(await startBackend(flags));
   const loaded = readModel(checkpoint);
@@ -151,7 +154,7 @@ function forecastAll(
 ): ForecastReport {
   const { model, tokeniser, description } = loaded;
   const { contextLength } = description;
-  const { horizon = description.horizon, paths, seed, threshold } = flags;
+  const { horizon = description.horizon, paths, trim, seed, threshold } = flags;
   const { units, leftOut, notes } = forecastUnits(set, { contextLength, threshold });
   const told = [...notes];
   if (threshold !== undefined) told.push(`${crossingRule(set, threshold)}.`);
@@ -169,7 +172,18 @@ function forecastAll(
   const keepPaths = flags.samplePaths ?? false;
   try {
     for (const unit of units) {
-      const options = { model, tokeniser, horizon, paths, seed, threshold, keepPaths, calibration, onBatch };
+      const options = {
+        model,
+        tokeniser,
+        horizon,
+        paths,
+        trim,
+        seed,
+        threshold,
+        keepPaths,
+        calibration,
+        onBatch,
+      };
       forecasts.push(forecastUnit(unit, set, options));
     }
   } finally {

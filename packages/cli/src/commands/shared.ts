@@ -15,8 +15,9 @@ import {
 } from '@rollcast/core';
 import { Option, type Command } from 'commander';
 
-import { givenFlags, integer } from '../flags.js';
+import { givenFlags, integer, number } from '../flags.js';
 import type { CheckpointChoice } from '../model-files.js';
+import { FORECAST_TRIM } from '../paths.js';
 
 /** Flags of every command that computes. */
 export interface BackendFlags {
@@ -36,6 +37,16 @@ export function addBackendFlags(command: Command): Command {
       new Option('--device <name>', 'where the backend onnx computes (default: cpu)').choices(backendDevices),
     )
     .option('--threads <count>', 'threads of the backend onnx (default: the number of cores)', integer(1));
+}
+
+/** The flag of every command that samples forecasts. */
+export function trimOption(): Option {
+  return new Option(
+    '--trim <share>',
+    'forecasts: share of the probability that is cut off at each end of every step',
+  )
+    .argParser(number({ least: 0, below: 0.5 }))
+    .default(FORECAST_TRIM);
 }
 
 /** The flag of every command that reads a run of forecasts. */

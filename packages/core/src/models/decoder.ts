@@ -37,6 +37,8 @@ export interface DecodeOptions {
   readonly horizon: number;
   /** Without it the most likely token is taken. */
   readonly random?: RandomStream;
+  /** See `GenerateOptions.trim`. */
+  readonly trim: number;
   readonly withDistribution: boolean;
 }
 
@@ -72,10 +74,10 @@ export class Decoder {
   }
 
   /** Leaves no tensor behind. */
-  generate({ contextTokens, batchSize, horizon, random, withDistribution }: DecodeOptions): Generation {
+  generate({ contextTokens, batchSize, horizon, random, trim, withDistribution }: DecodeOptions): Generation {
     const { vocabularySize, width, heads, rotaryBase } = this.config;
     const context = contextTokens.length / batchSize;
-    const uniforms = random?.uniforms(batchSize * horizon);
+    const uniforms = random?.uniforms(batchSize * horizon).map((u) => trim + (1 - 2 * trim) * u);
     const chunkCount = Math.min(MOST_CHUNKS, Math.ceil(horizon / CHUNK_STEPS));
     const steps = Math.ceil(horizon / chunkCount);
     const chunk = this.chunk(steps, random === undefined, withDistribution);

@@ -188,14 +188,15 @@ export class DegradationTransformer implements SoftSequencePolicy {
 
   /** {@inheritDoc SequencePolicy.generate} @throws {ShapeError} when the context is not B × W tokens */
   generate(options: GenerateOptions): Generation {
-    const { contextTokens, batchSize, withDistribution = false } = options;
+    const { contextTokens, batchSize, trim = 0, withDistribution = false } = options;
     const context = contextTokens.length / batchSize;
     if (!Number.isInteger(context) || context < 1) {
       throw new ShapeError(
         `generate needs ${batchSize} rows of context tokens; got ${contextTokens.length} tokens in all.`,
       );
     }
-    return this.decoder.generate({ ...options, withDistribution });
+    if (!(trim >= 0 && trim < 0.5)) throw new ConfigError(`trim must be in [0, 0.5); got ${trim}.`);
+    return this.decoder.generate({ ...options, trim, withDistribution });
   }
 
   /** Frees the parameters and what was compiled. */

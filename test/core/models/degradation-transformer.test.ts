@@ -335,6 +335,42 @@ describe.each(backendsUnderTest('cpu', 'wasm'))('sampling on %s', (backend) => {
   });
 });
 
+describe('trimmed sampling', () => {
+  test('never draws from the ends that are cut off, and leaves log-probabilities as they are', () => {
+    const model = shakenModel();
+    const rows = 64;
+    const same = new Int32Array(rows * W);
+    for (let b = 0; b < rows; b++) same.set(contextTokens.subarray(0, W), b * W);
+    const trim = 0.2;
+    const { tokens, logProbs, logDistribution } = model.generate({
+      contextTokens: same,
+      batchSize: rows,
+      horizon: 1,
+      random: new RandomStream(4, 'trim'),
+      trim,
+      withDistribution: true,
+    });
+    const V = options.vocabularySize;
+    const seen = new Set(tokens);
+    tokens.forEach((token, b) => {
+      const p = Array.from(logDistribution!.subarray(b * V, (b + 1) * V), Math.exp);
+      const upTo = (k: number): number => p.slice(0, k).reduce((sum, x) => sum + x, 0);
+      expect(upTo(token + 1)).toBeGreaterThanOrEqual(trim - 1e-5);
+      expect(upTo(token)).toBeLessThanOrEqual(1 - trim + 1e-5);
+      expect(logProbs[b]).toBeCloseTo(Math.log(p[token]), 5);
+    });
+    expect(seen.size).toBeGreaterThan(1);
+    model.dispose();
+  });
+
+  test.each([-0.1, 0.5, NaN])('refuses to cut off %p at each end', (trim) => {
+    const model = shakenModel();
+    const request = { contextTokens, batchSize: B, horizon: 2, random: new RandomStream(1, 'x'), trim };
+    expect(() => model.generate(request)).toThrow(ConfigError);
+    model.dispose();
+  });
+});
+
 test('the initial embedding is smooth along the bins and has the promised spread', () => {
   const [vocabulary, width] = [256, 64];
   const table = smoothEmbedding(vocabulary, width, new RandomStream(1, 'embedding'));

@@ -136,7 +136,7 @@ describe('rollcast fit', () => {
     [
       'an unknown name',
       ['--recipe', 'degradatio'],
-      'Unknown recipe "degradatio". Known: degradation, or a JSON file of your own. Did you mean "degradation"?',
+      'Unknown recipe "degradatio". Known: degradation, degradation-quick, or a JSON file of your own. Did you mean "degradation"?',
     ],
     ['a file that is not there', ['--recipe', 'none.json'], '--recipe none.json cannot be read'],
     ['data that are not there', ['--data-root', '/nowhere'], '/nowhere/cmapss-fd001/train_FD001.txt'],

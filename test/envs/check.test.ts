@@ -20,4 +20,10 @@ describe('built-in environments keep every rule of checkEnvironment', () => {
     // the clock stands still, so that a busy machine is no finding
     expect(checkEnvironment(make, { now: () => 0, steps: 1000 }).findings).toEqual([]);
   });
+
+  test.each(['-crps', '-energyScore - 0.5*variogram', '-mse'])('the degradation job with %s', (reward) => {
+    const make = () => new DegradationEnvironment(dataset, new Tokeniser(), { reward });
+    expect(make().minSamplesPerContext).toBe(reward === '-mse' ? 1 : 3);
+    expect(checkEnvironment(make, { now: () => 0 }).findings).toEqual([]);
+  });
 });

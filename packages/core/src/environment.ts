@@ -66,6 +66,12 @@ export interface SequenceEnvironment<Batch extends SequenceBatch = SequenceBatch
    * context. An environment whose batches hold nothing but `size` and `contextTokens` may leave it out.
    */
   repeat?(batch: Batch, times: number): Batch;
+  /**
+   * Fewest continuations of a context that the reward can score, where it compares those of one context with each other.
+   *
+   * @defaultValue 1: each sequence can be scored by itself
+   */
+  readonly minSamplesPerContext?: number;
   /** The generated continuation of row `index` in the data's own units; an environment without pictures omits it. */
   view?(batch: Batch, index: number, generated: Int32Array): TrajectoryView;
 }

@@ -11,6 +11,8 @@ import {
   type CheckRule,
 } from '@rollcast/core';
 
+import { VarietyEnvironment } from '../../support/variety-environment.js';
+import { groupMistakes } from './group-mistakes.js';
 import { sequenceMistakes, soundSequences, soundSteps, stepMistakes, type Mistake } from './mistakes.js';
 
 /** The clock stands still, so that a busy machine is no finding. */
@@ -47,6 +49,18 @@ describe('a sequence environment', () => {
   });
 
   test.each(sequenceMistakes)('$what breaks the rule $rule and no other', (mistake) => {
+    const findings = found(mistake);
+    expect(findings.map(([rule]) => rule)).toEqual([mistake.rule]);
+    expect(findings[0][1]).toMatch(mistake.says);
+  });
+});
+
+describe('a sequence environment whose reward compares the sequences of a context', () => {
+  test('that is sound has no findings', () => {
+    expect(checkEnvironment(() => new VarietyEnvironment(), quick).findings).toEqual([]);
+  });
+
+  test.each(groupMistakes)('$what breaks the rule $rule and no other', (mistake) => {
     const findings = found(mistake);
     expect(findings.map(([rule]) => rule)).toEqual([mistake.rule]);
     expect(findings[0][1]).toMatch(mistake.says);

@@ -636,7 +636,7 @@ export const sequenceMistakes: readonly SequenceMistake[] = [
     /also hold weights.*rloo and grpo/,
     () => sumWith({ repeat: undefined }),
   ),
-  sequenceMistake('repeat', 'weights that are forgotten in repeat', /does not give each row 2 times/, () =>
+  sequenceMistake('repeat', 'weights that are forgotten in repeat', /does not give each row 4 times/, () =>
     sumWith({
       repeat: (batch: SumBatch, times: number) => ({
         ...Sum.prototype.repeat.call(null as never, batch, times),

@@ -12,6 +12,7 @@ import {
 
 import { useBackend } from '../../support/backends.js';
 import { RepeatEnvironment } from '../../support/repeat-environment.js';
+import { VarietyEnvironment } from '../../support/variety-environment.js';
 import { expectNoTensorLeft } from '../../support/tensors.js';
 
 const [B, L] = [5, 4];
@@ -228,6 +229,17 @@ describe('several samples of each context', () => {
       'samplesPerContext must be an integer that divides the batch (6 trajectories); got 4.',
     );
     expect(groups).toThrow(ConfigError);
+  });
+
+  test('a reward that compares them is refused fewer than it needs, and greedy ones', () => {
+    const changes = { batchSize: 6, policy: model(4) };
+    const variety = (samplesPerContext: number, greedyBaseline = false) =>
+      collectGroups(new VarietyEnvironment(), { ...changes, samplesPerContext, greedyBaseline });
+    expect(variety(2).rollout.rewards).toHaveLength(6 * 2);
+    expect(() => variety(1)).toThrow(
+      'The reward of the environment "variety" compares the trajectories of a context with each other, 2 or more of them; got 1. Ask for more, for example --algo rloo --set rloo.samplesPerContext=4.',
+    );
+    expect(() => variety(2, true)).toThrow(ConfigError);
   });
 });
 

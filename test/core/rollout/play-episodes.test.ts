@@ -11,12 +11,14 @@ import {
   playSequences,
   vectorise,
   type Environment,
+  type SequenceReward,
 } from '@rollcast/core';
 
 import { useBackend } from '../../support/backends.js';
 import { recordingPolicy } from '../../support/recording-policy.js';
 import { RepeatEnvironment } from '../../support/repeat-environment.js';
 import { expectNoTensorLeft } from '../../support/tensors.js';
+import { VarietyEnvironment } from '../../support/variety-environment.js';
 
 beforeAll(() => useBackend('cpu'));
 
@@ -173,6 +175,19 @@ describe('sequences', () => {
     }
     expect(contexts['true']).toHaveLength(3 * 300);
     expect(contexts['true']).toEqual(contexts['false']);
+  });
+
+  test('a reward that compares the sequences of a context gets as many as it needs', () => {
+    const environment = new VarietyEnvironment();
+    const reward = jest.spyOn(environment, 'reward');
+    const acting = new DegradationTransformer({ vocabularySize: 4, width: 8, layers: 1, heads: 2 });
+    const play = { environment, policy: acting, episodes: 5, seed: 1 };
+    const { returns } = playSequences({ ...play, greedy: false });
+    const [[{ size, draws }]] = reward.mock.calls;
+    expect([size, new Set(draws).size]).toEqual([6, 3]); // 5 sequences are those of 3 contexts but one
+    expect(returns).toEqual([...(reward.mock.results[0].value as SequenceReward).reward].slice(0, 5));
+    // the greedy sequences of a context are one sequence twice
+    expect(playSequences({ ...play, greedy: true }).returns).toEqual([0, 0, 0, 0, 0]);
   });
 
   test('an environment that breaks its contract is named', () => {

@@ -6,9 +6,8 @@ import {
   resolveOptions,
   writeFileAtomically,
   type CheckReport,
-  type RewardFunction,
 } from '@rollcast/core';
-import { DegradationEnvironment, RLDataset, simulate } from '@rollcast/envs';
+import { DegradationEnvironment, RLDataset, simulate, type DegradationOptions } from '@rollcast/envs';
 import type { Command } from 'commander';
 
 import { environmentNamed } from '../environments.js';
@@ -83,18 +82,18 @@ async function subject(
     const reward = await pluginReward(name);
     const options = parseSettings(settings, ['reward'])['reward'];
     resolveOptions(reward.options, options, 'reward');
-    return () => forecasts(reward.create(options));
+    return () => forecasts({ reward: reward.create(options) });
   }
   const entry = await environmentNamed(name);
   const options = resolveOptions(entry.options, parseSettings(settings, ['env'])['env'], 'env');
-  if (entry.kind === 'forecast') return () => forecasts((options as { reward: string }).reward);
+  if (entry.kind === 'forecast') return () => forecasts(options as DegradationOptions);
   return () => entry.create(options);
 }
 
 /** The forecast job on simulated windows. */
-function forecasts(reward: RewardFunction | string): DegradationEnvironment {
+function forecasts(options: DegradationOptions): DegradationEnvironment {
   const dataset = new RLDataset(simulate(LAW, { units: 8, seed: 0 }));
-  return new DegradationEnvironment(dataset, new Tokeniser(), { reward });
+  return new DegradationEnvironment(dataset, new Tokeniser(), options);
 }
 
 function showRules(): void {

@@ -1,13 +1,14 @@
 /** The checks of sequence environments, cheapest first; what is broken is not checked further. */
-import type { SequenceBatch, SequenceEnvironment, SequenceReward } from '../environment.js';
+import type { SequenceBatch, SequenceEnvironment } from '../environment.js';
 import { RandomStream } from '../random.js';
 import { repeatBatch } from '../rollout/repeat-batch.js';
-import { rowsOf, takeRows } from './batches.js';
+import { takeRows } from './batches.js';
 import { MEASURED_MILLISECONDS, type CheckLimits } from './check-steps.js';
+import { all, checkOrder, checkRepeat, checkRepetition, type Scored } from './compare-batches.js';
 import { type Findings, shown, thrown } from './rules.js';
 import { drawnContexts, scoredTokens } from './score-sequences.js';
 
-/** Sequences of a batch that is looked at. */
+/** Contexts of a batch that is looked at. */
 const BATCH = 16;
 /** Batches that are scored. */
 const BATCHES = 4;
@@ -15,16 +16,6 @@ const BATCHES = 4;
 const MEASURED_BATCHES = 200;
 /** Rewards of a sequence above this are huge, below its inverse tiny. */
 const HUGE = 1e3;
-/** What rounding may change where sums are made in another order. */
-const TOLERANCE = 1e-5;
-
-/** A batch, random tokens for it, and what they are worth. */
-interface Scored {
-  readonly batch: SequenceBatch;
-  readonly tokens: Int32Array;
-  readonly result: SequenceReward;
-}
-
 /** @returns tokens a second, NaN when it did not come to that */
 export function checkSequences(
   make: () => SequenceEnvironment,
@@ -38,18 +29,20 @@ export function checkSequences(
   const scored: Scored[] = [];
   for (const [i, size] of [BATCH, 1, ...new Array<number>(BATCHES - 2).fill(BATCH)].entries()) {
     if (i > 0 && now() - started > 1000 * seconds) break;
-    const batch = drawnContexts(environment, size, stream(seed + i), findings);
+    const contexts = drawnContexts(environment, size, stream(seed + i), findings);
+    const batch = contexts && withSamples(environment, contexts, findings);
     if (!batch) return NaN;
-    const tokens = randomTokens(environment, size, seed + i);
+    const tokens = randomTokens(environment, batch.size, seed + i);
     const result = scoredTokens(environment, batch, tokens, findings);
     if (!result) return NaN;
-    scored.push({ batch, tokens, result });
+    scored.push({ contexts, samples: samplesOf(environment), batch, tokens, result });
   }
   const [first] = scored;
   checkSampling(make, seed, first, findings);
   if (!findings.broken) checkRepetition(environment, first, findings);
+  const repeated = findings.broken ? undefined : checkRepeat(environment, first, findings);
   if (!findings.broken) checkOrder(environment, first, findings);
-  if (!findings.broken) checkRepeat(environment, first, findings);
+  if (!findings.broken && repeated) checkOrder(environment, repeated, findings);
   if (!findings.broken) checkView(environment, first, findings);
   checkScale(scored, findings);
   if (findings.broken) return NaN;
@@ -64,14 +57,37 @@ export function checkSequences(
 }
 
 function tokensPerSecond(environment: SequenceEnvironment, seed: number, now: () => number): number {
-  const tokens = randomTokens(environment, BATCH, seed);
+  const samples = samplesOf(environment);
+  const tokens = randomTokens(environment, BATCH * samples, seed);
   const started = now();
   let scored = 0;
   for (let i = 0; i < MEASURED_BATCHES && (i === 0 || now() - started < MEASURED_MILLISECONDS); i++) {
-    environment.reward(environment.sample(BATCH, stream(seed + i)), tokens);
+    const contexts = environment.sample(BATCH, stream(seed + i));
+    environment.reward(repeatBatch(environment, contexts, samples), tokens);
     scored += tokens.length;
   }
   return (1000 * scored) / Math.max(now() - started, 1e-3);
+}
+
+/** k, how often each context is continued at least. */
+const samplesOf = ({ minSamplesPerContext = 1 }: SequenceEnvironment): number => minSamplesPerContext;
+
+/** The contexts as often as the reward needs them; undefined when they cannot be repeated. */
+function withSamples(
+  environment: SequenceEnvironment,
+  contexts: SequenceBatch,
+  findings: Findings,
+): SequenceBatch | undefined {
+  try {
+    return repeatBatch(environment, contexts, samplesOf(environment));
+  } catch (error) {
+    findings.add(
+      'repeat',
+      `its reward needs ${samplesOf(environment)} sequences of each context: ${thrown(error)}`,
+      'Add repeat(batch, times), which gives each row `times` times, one after the other, with all that the batch holds.',
+    );
+    return undefined;
+  }
 }
 
 const stream = (seed: number): RandomStream => new RandomStream(seed, 'check/contexts');
@@ -102,149 +118,32 @@ function checkSizes(environment: SequenceEnvironment, findings: Findings): void 
     if (Number.isInteger(value) && value >= least) continue;
     findings.add('sizes', `${what} is ${shown(value)}.`, `Make it an integer ≥ ${least}.`);
   }
+  const samples: unknown = samplesOf(environment);
+  if (!Number.isInteger(samples) || (samples as number) < 1)
+    findings.add(
+      'sizes',
+      `minSamplesPerContext is ${shown(samples)}.`,
+      'Make it an integer ≥ 1, or leave it out.',
+    );
 }
 
 /** The same stream, the same contexts; on a new instance and on a used one. */
 function checkSampling(
   make: () => SequenceEnvironment,
   seed: number,
-  { batch }: Scored,
+  { contexts }: Scored,
   findings: Findings,
 ): void {
   const environment = make();
   for (const when of ['a new instance', 'the same instance again']) {
     const { contextTokens } = environment.sample(BATCH, stream(seed));
-    if (contextTokens.every((token, i) => token === batch.contextTokens[i])) continue;
+    if (contextTokens.every((token, i) => token === contexts.contextTokens[i])) continue;
     findings.add(
       'sample-deterministic',
       `${when} draws other contexts from the same random stream.`,
       'Take every random number from the stream that sample is given; no Math.random, nothing kept between calls.',
     );
   }
-}
-
-/** All numbers of a reward by name: the reward itself, then the components. */
-function allNumbers({ reward, components }: SequenceReward): [name: string, values: Float32Array][] {
-  return [
-    ['the reward', reward],
-    ...Object.entries(components).map(([name, values]): [string, Float32Array] => [
-      `the component "${name}"`,
-      values,
-    ]),
-  ];
-}
-
-/** What differs between rows of one reward and another, if anything does. */
-function firstDifference(
-  expected: SequenceReward,
-  size: number,
-  rows: readonly number[],
-  got: SequenceReward,
-): string | undefined {
-  const other = new Map(allNumbers(got));
-  for (const [name, values] of allNumbers(expected)) {
-    const wanted = takeRows(values, size, rows);
-    const numbers = other.get(name);
-    if (numbers?.length !== wanted.length)
-      return `${name} has ${numbers?.length ?? 'no'} numbers instead of ${wanted.length}`;
-    const wrong = wanted.findIndex(
-      (value, i) => Math.abs(value - numbers[i]) > TOLERANCE * Math.max(1, Math.abs(value)),
-    );
-    if (wrong >= 0) return `number ${wrong} of ${name} is ${numbers[wrong]} instead of ${wanted[wrong]}`;
-  }
-  return undefined;
-}
-
-const all = (size: number): number[] => Array.from({ length: size }, (_, i) => i);
-
-function checkRepetition(
-  environment: SequenceEnvironment,
-  { batch, tokens, result }: Scored,
-  findings: Findings,
-): void {
-  const difference = firstDifference(result, batch.size, all(batch.size), environment.reward(batch, tokens));
-  if (difference)
-    findings.add(
-      'reward-deterministic',
-      `the same tokens are worth something else the second time: ${difference}.`,
-      'Let the reward depend on the batch and the tokens alone; draw what is random in sample and keep it in the batch.',
-    );
-}
-
-/** The batch in another order, then each of its rows alone. */
-function checkOrder(environment: SequenceEnvironment, scored: Scored, findings: Findings): void {
-  const { batch, tokens, result } = scored;
-  const { size } = batch;
-  const order = Array.from(new RandomStream(0, 'check/order').permutation(size));
-  const difference = differenceOfRows(environment, scored, order);
-  if (difference) {
-    findings.add(
-      'permutation',
-      `in another order of the batch, ${difference}.`,
-      'Score row b from row b of the batch and of the tokens: row b starts at b × contextLength and at b × horizon.',
-    );
-    return;
-  }
-  for (const row of all(size)) {
-    const alone = differenceOfRows(environment, { batch, tokens, result }, [row]);
-    if (!alone) continue;
-    findings.add(
-      'rows-independent',
-      `sequence ${row} scored by itself is worth something else than in a batch of ${size}: ${alone}.`,
-      'Score each sequence by itself; to standardise over the batch is the business of the algorithm.',
-    );
-    return;
-  }
-}
-
-function differenceOfRows(
-  environment: SequenceEnvironment,
-  { batch, tokens, result }: Scored,
-  rows: readonly number[],
-): string | undefined {
-  try {
-    const got = environment.reward(rowsOf(batch, rows), takeRows(tokens, batch.size, rows));
-    return firstDifference(result, batch.size, rows, got);
-  } catch (error) {
-    return `reward failed: ${thrown(error)}`;
-  }
-}
-
-function checkRepeat(
-  environment: SequenceEnvironment,
-  { batch, tokens, result }: Scored,
-  findings: Findings,
-): void {
-  const times = 2;
-  const rows = all(times * batch.size).map((row) => Math.floor(row / times));
-  if (!environment.repeat) {
-    const more = Object.keys(batch).filter((key) => key !== 'size' && key !== 'contextTokens');
-    if (more.length > 0)
-      findings.add(
-        'repeat-missing',
-        `its batches also hold ${more.join(', ')}, and it has no repeat(batch, times): rloo and grpo cannot use it.`,
-        'Add repeat(batch, times), which gives each row `times` times, one after the other.',
-      );
-    return;
-  }
-  let difference: string | undefined;
-  try {
-    const repeated = repeatBatch(environment, batch, times);
-    difference = firstDifference(
-      result,
-      batch.size,
-      rows,
-      environment.reward(repeated, takeRows(tokens, batch.size, rows)),
-    );
-  } catch (error) {
-    difference = thrown(error);
-  }
-  if (difference)
-    findings.add(
-      'repeat',
-      `repeat(batch, ${times}) does not give each row ${times} times: ${difference}.`,
-      'Repeat everything that the batch holds: row 0, row 0, row 1, row 1, …',
-    );
 }
 
 function checkView(environment: SequenceEnvironment, { batch, tokens }: Scored, findings: Findings): void {

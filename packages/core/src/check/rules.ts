@@ -65,7 +65,10 @@ export const checkRules = {
   'restore-exact': step('error', 'an episode goes on from its state bit for bit'),
   'in-place-agrees': step('error', 'resetInto and stepInto give what reset and step give'),
 
-  sizes: sequence('error', 'vocabularySize is an integer ≥ 2, contextLength and horizon are integers ≥ 1'),
+  sizes: sequence(
+    'error',
+    'vocabularySize is an integer ≥ 2, contextLength, horizon and minSamplesPerContext are integers ≥ 1',
+  ),
   sample: sequence('error', 'sample draws contexts'),
   'sample-size': sequence('error', 'sample(B) gives B contexts of W tokens'),
   'sample-dtype': sequence('error', 'contextTokens is an Int32Array'),
@@ -82,7 +85,7 @@ export const checkRules = {
   permutation: sequence('error', 'a batch in another order gets its rewards in that order'),
   'rows-independent': sequence(
     'error',
-    'the reward of a sequence does not depend on the others of its batch',
+    'the reward of a sequence does not depend on the other contexts of its batch',
   ),
   'reward-varies': sequence('warning', 'random sequences are not all worth the same'),
   repeat: sequence('error', 'repeat gives each row of a batch several times, one after the other'),

@@ -66,7 +66,9 @@ export function scoredTokens(
     findings.add(
       'reward-call',
       `reward failed on ${batch.size} random sequences: ${thrown(error)}`,
-      'Let it score every sequence of tokens; bad ones get a low reward.',
+      environment.repeat && environment.minSamplesPerContext === undefined
+        ? 'Let it score every sequence of tokens; bad ones get a low reward. If it compares several sequences of a context, say how many it needs: minSamplesPerContext.'
+        : 'Let it score every sequence of tokens; bad ones get a low reward.',
     );
     return undefined;
   }

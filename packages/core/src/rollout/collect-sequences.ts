@@ -56,7 +56,7 @@ export class SequenceCollector implements RolloutCollector {
   private readonly statistics = new EpisodeStatistics();
 
   /**
-   * @throws {ConfigError} when the samples of a context do not divide the batch
+   * @throws {ConfigError} when the samples of a context do not divide the batch, or are fewer than the reward compares
    * @throws {NumericalError} when policy and reference share weights
    */
   constructor(private readonly options: CollectorOptions) {
@@ -66,6 +66,7 @@ export class SequenceCollector implements RolloutCollector {
         `samplesPerContext must be an integer that divides the batch (${batchSize} trajectories); got ${k}.`,
       );
     }
+    refuseFewSamples(options.environment, options.greedyBaseline ? 1 : k);
     refuseSharedWeights(options.policy, options.referencePolicy);
     if (options.referencePolicy) this.reference = new SequenceReferenceScorer(options.referencePolicy);
   }
@@ -166,6 +167,14 @@ export class SequenceCollector implements RolloutCollector {
     const { reward } = checkedReward(environment, sampled, tokens, update);
     return repeatRows(rewardPerStep(reward, size, horizon), size, samplesPerContext);
   }
+}
+
+/** @param samples - trajectories of a context that are scored together; a greedy one is by itself */
+function refuseFewSamples({ name, minSamplesPerContext = 1 }: SequenceEnvironment, samples: number): void {
+  if (samples >= minSamplesPerContext) return;
+  throw new ConfigError(
+    `The reward of the environment "${name}" compares the trajectories of a context with each other, ${minSamplesPerContext} or more of them; got ${samples}. Ask for more, for example --algo rloo --set rloo.samplesPerContext=${Math.max(4, minSamplesPerContext)}.`,
+  );
 }
 
 /** Means over the rollout: the reward as optimised (a sum over steps), every component, the KL with its unit. */

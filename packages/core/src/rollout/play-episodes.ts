@@ -4,6 +4,7 @@ import { ConfigError } from '../errors.js';
 import type { SequencePolicy, StepPolicy } from '../policy.js';
 import { RandomStream } from '../random.js';
 import type { FinishedEpisode, VectorEnvironment } from '../vector/vector-environment.js';
+import { repeatBatch } from './repeat-batch.js';
 import { checkContexts, checkedReward, sumsOfRows } from './sequence-checks.js';
 
 /** Sequences generated at a time: enough to keep the arithmetic busy, little enough to stay in memory. */
@@ -79,8 +80,8 @@ export interface PlayedSequences {
 }
 
 /**
- * Continues contexts of a sequence environment; greedy and drawn continuations of one seed are of the same contexts. Leaves
- * no tensor behind.
+ * Continues contexts of a sequence environment; greedy and drawn continuations of one seed are of the same contexts. Where
+ * the reward compares the continuations of a context, each has as many as that needs at least. Leaves no tensor behind.
  *
  * @throws {ConfigError} when the number of episodes is not an integer ≥ 1
  * @throws {EnvironmentError} when the contexts do not fit the policy, or a reward or component is of the wrong size or not
@@ -89,22 +90,28 @@ export interface PlayedSequences {
 export function playSequences(options: PlaySequencesOptions): PlayedSequences {
   const { environment, policy, episodes, seed, greedy, onProgress } = options;
   checkEpisodes(episodes);
+  const { minSamplesPerContext: samples = 1 } = environment;
   const returns: number[] = [];
   const sums: Record<string, number> = {};
   for (let part = 0; returns.length < episodes; part++) {
-    const size = Math.min(GENERATION_BATCH, episodes - returns.length);
-    const batch = environment.sample(size, new RandomStream(seed, `evaluation/contexts/${part}`));
-    checkContexts(environment, batch, size, policy.vocabularySize);
+    const size = Math.min(GENERATION_BATCH, episodes - returns.length); // of the last context some may be too many
+    const contexts = Math.ceil(size / samples);
+    const sampled = environment.sample(contexts, new RandomStream(seed, `evaluation/contexts/${part}`));
+    checkContexts(environment, sampled, contexts, policy.vocabularySize);
+    const batch = repeatBatch(environment, sampled, samples);
     const { tokens } = policy.generate({
       contextTokens: batch.contextTokens,
-      batchSize: size,
+      batchSize: batch.size,
       horizon: environment.horizon,
       ...(!greedy && { random: new RandomStream(seed, `evaluation/actions/${part}`) }),
     });
     const { reward, components } = checkedReward(environment, batch, tokens, part);
-    returns.push(...sumsOfRows(reward, size));
-    for (const [name, values] of Object.entries(components))
-      sums[name] = (sums[name] ?? 0) + (size * values.reduce((a, b) => a + b, 0)) / values.length;
+    returns.push(...sumsOfRows(reward, batch.size).slice(0, size));
+    for (const [name, values] of Object.entries(components)) {
+      const width = values.length / batch.size;
+      const sum = values.subarray(0, size * width).reduce((a, b) => a + b, 0);
+      sums[name] = (sums[name] ?? 0) + sum / width;
+    }
     onProgress?.(returns.length);
   }
   const components = Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / episodes]));

@@ -17,6 +17,7 @@ import { z } from 'zod';
 
 import { type DegradationWindow, type WindowSource } from './dataset.js';
 import { drawByDifficulty } from './difficulty.js';
+import { FEWEST_PATHS } from './group-quantities.js';
 import { checkPaths, createReward, rewardOptions, type Reward, type ScoredForecast } from './reward.js';
 import { orient } from './series.js';
 import { type ValueTokeniser } from './tokeniser.js';
@@ -61,6 +62,8 @@ export class DegradationEnvironment<Scaling = unknown> implements SequenceEnviro
   readonly contextLength: number;
   readonly horizon: number;
   readonly tokenValues?: ArrayLike<number>;
+  /** 3 where the reward compares the paths of a context. */
+  readonly minSamplesPerContext: number;
   private readonly options: ResolvedDegradationOptions;
   private readonly scorer: Reward;
 
@@ -85,6 +88,7 @@ export class DegradationEnvironment<Scaling = unknown> implements SequenceEnviro
     this.horizon = horizon;
     const { reward, rewardScale, credit, threshold } = this.options;
     this.scorer = createReward({ reward, rewardScale, credit, threshold });
+    this.minSamplesPerContext = this.scorer.groupQuantities.length > 0 ? FEWEST_PATHS : 1;
   }
 
   /** Draws windows from the source: a unit, then one of its windows, so that long-lived units do not count for more. */

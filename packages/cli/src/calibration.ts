@@ -14,6 +14,8 @@ import {
 import { INTERVALS, type Calibration, type DegradationWindow } from '@rollcast/envs';
 import { z } from 'zod';
 
+import { quoted } from './flags.js';
+
 const calibrationFile = z.strictObject({
   rollcast: z.string(),
   /** Of the checkpoint whose paths were calibrated. */
@@ -82,7 +84,7 @@ export function chooseCalibration(
       ? { note: `intervals are not calibrated (--no-calibrated), though ${run.calibrationFile} exists.` }
       : {};
   }
-  const make = `rollcast calibrate --run ${run.path}`;
+  const make = `rollcast calibrate --run ${quoted(run.path)}`;
   const file = readCalibration(run);
   if (!file) {
     if (wanted)

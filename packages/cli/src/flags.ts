@@ -1,4 +1,4 @@
-/** Turning text from the command line into values, with messages that name the flag. */
+/** Turning text from the command line into values, with messages that name the flag; and back into a command line. */
 import { ConfigError } from '@rollcast/core';
 import { InvalidArgumentError, type Command } from 'commander';
 
@@ -110,4 +110,9 @@ export function givenFlags(command: Command): (readonly [name: string, long: str
   return command.options
     .filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli')
     .map((option) => [option.attributeName(), option.long!] as const);
+}
+
+/** A word of a command line as a shell wants it. */
+export function quoted(word: string): string {
+  return /^[\w./=:@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }

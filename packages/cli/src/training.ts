@@ -19,7 +19,7 @@ import { z } from 'zod';
 import { withLogger } from './commands/shared.js';
 import { readDump, writeDump, type Dump } from './dump.js';
 import { listenForInterrupt } from './interrupt.js';
-import { givenFlags } from './flags.js';
+import { givenFlags, quoted } from './flags.js';
 import { isPlugin } from './plugins.js';
 import { progress } from './progress.js';
 import { writeResult } from './training-result.js';
@@ -69,18 +69,20 @@ export async function openTraining(
   resume: boolean,
   work: (context: TrainingContext) => Promise<void>,
 ): Promise<void> {
-  await withLogger(run, async (logger) => {
+  const dump = resume ? readDump(run.path) : undefined;
+  const train = async (logger: Logger): Promise<void> => {
     logger.info(backend);
     const checkpoint = resume ? goOn(run, logger) : undefined;
     try {
-      await work({ run, logger, backend, checkpoint, dump: resume ? readDump(run.path) : undefined });
+      await work({ run, logger, backend, checkpoint, dump });
     } catch (error) {
       const last = new CheckpointStore(run.checkpointFolder).list().at(-1);
       if (last !== undefined)
         logger.warn(`ended by an error; the checkpoint of update ${last} is intact: ${resumeCommand(run)}`);
       throw error;
     }
-  });
+  };
+  await withLogger(run, train, { console: !dump }); // a dump is repeated in a copy, which is nobody's run
 }
 
 /**
@@ -100,19 +102,22 @@ export function goOn(run: RunDirectory, logger: Logger): Checkpoint | undefined 
 
 /** The command that goes on with a run. Files of the user's own are named in it, since nothing is loaded otherwise. */
 export function resumeCommand({ path, config }: RunDirectory): string {
-  return [
-    'rollcast train',
-    `--out ${path}`,
-    '--resume',
-    ...pluginsOfRun(config).map(([flag, name]) => `${flag} ${name}`),
-  ].join(' ');
+  return ['rollcast train', `--out ${quoted(path)}`, '--resume', ...pluginFlags(config)].join(' ');
 }
 
 /** The command that judges a run, likewise; a reward plays no part in it. */
 export function evaluateCommand({ path, config }: RunDirectory): string {
-  const env = pluginsOfRun(config).filter(([flag]) => flag === '--env');
-  return ['rollcast evaluate', `--run ${path}`, ...env.map(([flag, name]) => `${flag} ${name}`)].join(' ');
+  const env = pluginFlags(config).filter((flag) => flag.startsWith('--env'));
+  return ['rollcast evaluate', `--run ${quoted(path)}`, ...env].join(' ');
 }
+
+/** The command that repeats the update of a dump, likewise. */
+export function replayCommand(dump: string, { config }: RunDirectory): string {
+  return ['rollcast replay', quoted(dump), ...pluginFlags(config)].join(' ');
+}
+
+const pluginFlags = (config: RunDirectory['config']): string[] =>
+  pluginsOfRun(config).map(([flag, name]) => `${flag} ${quoted(name)}`);
 
 /** The files and packages of the user's own that a run was started with, and the flags that name them. */
 export function pluginsOfRun(
@@ -183,6 +188,7 @@ export async function trainInRun(
   loop: TrainingLoop,
 ): Promise<TrainResult> {
   if (dump) {
+    console.log(`repeated (${backend})`);
     const startUpdate = dump.violation.update - 1;
     return loop.start({ updates: startUpdate + 1, startUpdate, callbacks: [], rollout: dump.rollout }).run();
   }
@@ -202,7 +208,7 @@ export async function trainInRun(
     onViolation(violation) {
       const folder = writeDump(run, { ...violation, backend }, loop.files());
       logger.error(
-        `update ${violation.update + 1} broke; the state before it is in ${folder}. Repeat it with: rollcast replay ${folder}`,
+        `update ${violation.update + 1} broke; the state before it is in ${folder}. Repeat it with: ${replayCommand(folder, run)}`,
       );
     },
     onTrainingEnd({ update }) {

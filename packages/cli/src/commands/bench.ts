@@ -15,7 +15,7 @@ import { finishedBefore, runJobs, type RunnerOptions } from '../bench/runner.js'
 import { measureSpeed, speedTables, tasksNamed } from '../bench/speed/measure.js';
 import { speedTasks } from '../bench/speed/tasks.js';
 import { summarise, type BenchSummary } from '../bench/summary.js';
-import { collect, integer, list, number } from '../flags.js';
+import { collect, integer, list, number, quoted } from '../flags.js';
 import { listenForInterrupt } from '../interrupt.js';
 import { progress } from '../progress.js';
 import { renderTextTable } from '../report/table.js';
@@ -215,11 +215,6 @@ function benchCommand(plan: BenchPlan, { out, jobs }: BenchFlags): string {
     ...plan.stepFlags,
     ...plan.trainFlags,
   ].join(' ');
-}
-
-/** A word for a shell. */
-function quoted(word: string): string {
-  return /^[\w./=:@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 async function runSpeed(flags: BenchFlags, useless: readonly string[]): Promise<void> {

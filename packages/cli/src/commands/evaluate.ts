@@ -16,7 +16,7 @@ import {
   type SetChoice,
   type WindowChoice,
 } from '../evaluation-sets.js';
-import { givenFlags, integer, list, number } from '../flags.js';
+import { givenFlags, integer, list, number, quoted } from '../flags.js';
 import {
   openForecastRun,
   openRun,
@@ -195,8 +195,8 @@ async function runEpisodes(
     'return',
     'What the training saw: the mean return of its last 100 episodes.',
   );
-  const env = flags.env === undefined ? '' : ` --env ${flags.env}`;
-  const command = `npx rollcast evaluate --run ${flags.run}${env} --episodes ${episodes} --seed ${seed}`;
+  const env = flags.env === undefined ? '' : ` --env ${quoted(flags.env)}`;
+  const command = `npx rollcast evaluate --run ${quoted(flags.run)}${env} --episodes ${episodes} --seed ${seed}`;
   const commands = [modes.length > 1 ? command : `${command} --${modes[0]}`];
   const title = `Evaluation of ${run.path}`;
   writeFileAtomically(
@@ -221,7 +221,7 @@ async function runForecasts(flags: EvaluateFlags, backend: string): Promise<void
   const calibrated = flags.calibrated ? ' --calibrated' : '';
   const backtest = flags.backtest ? ` --backtest --every ${pointsBetween(flags)}` : '';
   writeReport(run.reportFile, `Evaluation of ${run.path}`, evaluations, charts, [
-    `npx rollcast evaluate --run ${flags.run}${horizon}${only}${calibrated}${backtest}`,
+    `npx rollcast evaluate --run ${quoted(flags.run)}${horizon}${only}${calibrated}${backtest}`,
   ]);
   console.log(`\nPage with the pictures: ${run.reportFile}${flags.json ? `; numbers: ${flags.json}` : ''}`);
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 
-import { integer, list } from '../flags.js';
+import { integer, list, quoted } from '../flags.js';
 import { readRecipe, recipeNames, stages } from '../recipe.js';
 import { addBackendFlags, addRunFlags, type BackendFlags, type RunFlags } from './shared.js';
 
@@ -48,11 +48,8 @@ async function fit(flags: FitFlags, fresh: () => Command): Promise<void> {
       return;
     }
   }
-  console.log(`\nDone. Judge it on units that it has not seen:  rollcast evaluate --run ${out} --calibrated`);
-  console.log(`Forecast your own:  rollcast forecast --run ${out} --data FILE --out forecast.csv`);
-}
-
-/** As a shell wants it. */
-function quoted(argument: string): string {
-  return /^[\w@%+=:,./-]+$/.test(argument) ? argument : `"${argument}"`;
+  console.log(
+    `\nDone. Judge it on units that it has not seen:  rollcast evaluate --run ${quoted(out)} --calibrated`,
+  );
+  console.log(`Forecast your own:  rollcast forecast --run ${quoted(out)} --data FILE --out forecast.csv`);
 }

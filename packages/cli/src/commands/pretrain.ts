@@ -16,7 +16,7 @@ import { z } from 'zod';
 
 import { corpusSource, type CorpusFlags } from '../corpus.js';
 import { addDataFlags, addWindowFlags, dataRecipe, fileSource, type DataFlags } from '../data-source.js';
-import { collect, integer, list, number, parseSettings } from '../flags.js';
+import { collect, integer, list, number, parseSettings, quoted } from '../flags.js';
 import { listenForInterrupt } from '../interrupt.js';
 import { checkpointFiles, readAlgorithmState, readModel, type LoadedModel } from '../model-files.js';
 import { progress } from '../progress.js';
@@ -210,7 +210,7 @@ export async function runPretraining(run: RunDirectory, backend: string, resume:
     }
     logger.info(
       trainer.stepsDone < steps && !looks.exhausted
-        ? `stopped after ${trainer.stepsDone} of ${steps} steps; continue with: rollcast pretrain --out ${run.path} --resume`
+        ? `stopped after ${trainer.stepsDone} of ${steps} steps; continue with: rollcast pretrain --out ${quoted(run.path)} --resume`
         : `done${looks.exhausted ? ` after ${trainer.stepsDone} of ${steps} steps: nothing improved in the last ${patience} looks` : ''}: held-out cross-entropy ${looks.best.toFixed(3)} nats a token (guessing: ${Math.log(model.vocabularySize).toFixed(3)}); best checkpoint update-${store.best()} in ${run.path}`,
     );
   });

@@ -2,10 +2,20 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { CheckpointError, EnvironmentError, NumericalError, RunDirectory } from '@rollcast/core';
+import {
+  CheckpointError,
+  CheckpointStore,
+  ConfigError,
+  EnvironmentError,
+  NumericalError,
+  RunDirectory,
+} from '@rollcast/core';
 import type { Command } from 'commander';
 
 import { brokenName, readDump } from '../dump.js';
+import { givenFlags } from '../flags.js';
+import { userFrames } from '../plugins.js';
+import { pluginsOfRun, refuseUnnamed, replayCommand } from '../training.js';
 import { addBackendFlags, type BackendFlags } from './shared.js';
 import { resume, type TrainFlags } from './train.js';
 
@@ -23,14 +33,24 @@ export function addReplay(program: Command): void {
     .action(replay);
 }
 
-/** The update is made in a copy: the dump stays as it is. */
+/** The update is made in a copy, of which messages know nothing: the dump stays as it is, and what it lacks is said here. */
 async function replay(folder: string, flags: BackendFlags, command: Command): Promise<void> {
-  RunDirectory.open(folder);
+  const run = RunDirectory.open(folder);
   const dump = readDump(folder);
   if (!dump)
     throw new CheckpointError(
       `${folder} is not a dump: it has no violation.json. Dumps lie in the folder dumps of a run.`,
     );
+  new CheckpointStore(run.checkpointFolder).load('latest');
+  const plugins = pluginsOfRun(run.config);
+  const needless = givenFlags(command).find(
+    ([name, flag]) => ['env', 'reward'].includes(name) && plugins.every(([needed]) => needed !== flag),
+  );
+  if (needless)
+    throw new ConfigError(
+      `${needless[1]} names code of your own, and this run was made without any there; leave it out.`,
+    );
+  refuseUnnamed(command, plugins, replayCommand(folder, run));
   const { update, broken, message, backend } = dump.violation;
   console.log(`recorded in update ${update} (${backend}), ${broken}: ${message}`);
   const copy = mkdtempSync(join(tmpdir(), 'rollcast-replay-'));
@@ -47,6 +67,7 @@ async function replay(folder: string, flags: BackendFlags, command: Command): Pr
         ? `It fails again: ${error.message}`
         : `It fails again, in another way. ${brokenName(error)}: ${error.message}`,
     );
+    for (const frame of userFrames(error)) console.log(`    ${frame}`);
     process.exitCode = EXIT_FAILS_AGAIN;
   } finally {
     rmSync(copy, { recursive: true, force: true });

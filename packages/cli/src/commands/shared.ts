@@ -146,8 +146,12 @@ export function prepareFile(flag: string, file: string): void {
 }
 
 /** A run and its logger - short lines on the console, JSON lines in its folder - until the work is over; the run is closed then. */
-export async function withLogger<T>(run: RunDirectory, work: (logger: Logger) => Promise<T>): Promise<T> {
-  const logger = createLogger({ file: run.logFile, console: true });
+export async function withLogger<T>(
+  run: RunDirectory,
+  work: (logger: Logger) => Promise<T>,
+  { console = true }: { console?: boolean } = {},
+): Promise<T> {
+  const logger = createLogger({ file: run.logFile, console });
   try {
     return await work(logger);
   } finally {

@@ -14,7 +14,7 @@ import { benchRow, isFailed, isFinished, skippedRun, type BenchRun } from '../be
 import { finishedBefore, runJobs, type RunnerOptions } from '../bench/runner.js';
 import { measureSpeed, speedTables, tasksNamed } from '../bench/speed/measure.js';
 import { speedTasks } from '../bench/speed/tasks.js';
-import { summarise, type BenchSummary } from '../bench/summary.js';
+import type { BenchSummary } from '../bench/summary.js';
 import { collect, integer, list, number, quoted } from '../flags.js';
 import { listenForInterrupt } from '../interrupt.js';
 import { progress } from '../progress.js';
@@ -164,6 +164,7 @@ async function report(
   runs: readonly BenchRun[],
   files: { json: string; report: string; markdown: string },
 ): Promise<void> {
+  const { summarise } = await import('../bench/summary.js'); // it loads mathjs, which other commands start faster without
   const summary = summarise(runs, {
     random: new RandomStream(plan.seed, 'bench/bootstrap'),
     changedEnvironments: plan.settings.some((setting) => setting.startsWith('env.')),

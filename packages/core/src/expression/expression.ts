@@ -3,9 +3,8 @@
  * closed: a tree is evaluated by what is listed in `functions.ts` and by nothing else, so that an expression can compute
  * numbers from the names that it is given and cannot do anything more, nor take long.
  */
-import { parse } from 'mathjs/number';
-
 import { ConfigError } from '../errors.js';
+import { mathjs } from '../mathjs.js';
 import { suggestion } from '../options.js';
 import {
   atEachPlace,
@@ -97,7 +96,7 @@ export function parseExpression(text: string, options: ExpressionOptions): Expre
   const compiler = new Compiler(text, options);
   let root: ParsedNode;
   try {
-    root = parse(text) as unknown as ParsedNode;
+    root = mathjs().parse(text) as unknown as ParsedNode;
   } catch (error) {
     const { message, char } = error as Error & { char?: number };
     const what = message.replace(/ \(char \d+\)$/, '').replace(/\.$/, '');

@@ -5,9 +5,8 @@
  *
  * Every draw comes from the stream that is passed in, so equal seeds give equal intervals.
  */
-import { quantileSeq } from 'mathjs/number';
-
 import { ShapeError } from '../errors.js';
+import { mathjs } from '../mathjs.js';
 import type { RandomStream } from '../random.js';
 import {
   aggregates,
@@ -76,7 +75,7 @@ export function bootstrapIntervals<Run>(
   const tail = (1 - confidence) / 2;
   return estimates.map((estimate, s) => {
     // sorted here, as mathjs needs quadratic time where many values are equal
-    const [low, high] = quantileSeq([...draws[s].sort()], [tail, 1 - tail], true) as number[];
+    const [low, high] = mathjs().quantileSeq([...draws[s].sort()], [tail, 1 - tail], true) as number[];
     return { estimate, low, high };
   });
 }

@@ -5,9 +5,8 @@
  *
  * Scores are normalised: 0 is a policy that chooses at random, 1 a task that is solved.
  */
-import { mean, median } from 'mathjs/number';
-
 import { NumericalError, ShapeError } from '../errors.js';
+import { mathjs } from '../mathjs.js';
 
 /** [M tasks][N runs], one score a run; the transpose of rliable's matrix, as every statistic treats tasks apart. */
 export type TaskScores = readonly (readonly number[])[];
@@ -67,12 +66,14 @@ export function checkScores(scores: TaskScores): void {
 /** Mean of the task means; with equally many runs a task, the mean of all scores. */
 export function meanScore(scores: TaskScores): number {
   checkScores(scores);
+  const { mean } = mathjs();
   return mean(scores.map((task) => mean([...task])));
 }
 
 /** Median of the task means: half of the tasks may be arbitrarily bad without changing it. */
 export function medianScore(scores: TaskScores): number {
   checkScores(scores);
+  const { mean, median } = mathjs();
   return median(scores.map((task) => mean([...task])));
 }
 

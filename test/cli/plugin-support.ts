@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+
+import { expect } from '@jest/globals';
 
 import { temporaryFolder } from '../support/temporary.js';
 import type { CommandResult } from './support.js';
@@ -44,8 +46,9 @@ export class Project {
     return JSON.parse(out) as CommandResult[];
   }
 
-  node(...args: string[]): Promise<CommandResult> {
-    return new Promise((resolve) => {
+  /** However a process ends, none of the modules that it has compiled is to be left behind. */
+  async node(...args: string[]): Promise<CommandResult> {
+    const result = await new Promise<CommandResult>((resolve) => {
       const child = execFile(
         process.execPath,
         args,
@@ -53,6 +56,8 @@ export class Project {
         (_, out, err) => resolve({ code: child.exitCode ?? -1, out, err }),
       );
     });
+    expect(readdirSync(this.path('tmp')).filter((name) => name.startsWith('rollcast-'))).toEqual([]);
+    return result;
   }
 }
 

@@ -1,13 +1,15 @@
 /** Files and packages of a user's own, as a user meets them: in a folder of their own, through the command line. */
-import { existsSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 
 import { beforeAll, describe, expect, test } from '@jest/globals';
 
 import { Project, lineSource, physicsSource } from './plugin-support.js';
-import { lastCheckpoint, metrics, timeless } from './support.js';
+import { lastCheckpoint, metrics, timeless, type CommandResult } from './support.js';
 
 const project = new Project();
 const short = ['--algo', 'ppo', '--seed', '1', '--backend', 'cpu'];
+/** An update of 64 steps. */
+const little = ['--instances', '2', '--steps-per-rollout', '32', '--set', 'policy.hidden=[8]'];
 
 beforeAll(() => {
   project.write('line.ts', lineSource());
@@ -16,55 +18,28 @@ beforeAll(() => {
 
 describe('an environment by path', () => {
   test('trains with options that its schema has checked, the same with worker threads', async () => {
-    const alone = await project.rollcast(
-      ...[
-        'train',
-        '--env',
-        './line.ts',
-        ...short,
-        '--steps',
-        '1024',
-        '--set',
-        'env.size=4',
-        '--out',
-        'runs/alone',
-      ],
-    );
+    const train = [
+      'train',
+      '--env',
+      './line.ts',
+      ...short,
+      ...little,
+      '--steps',
+      '128',
+      '--set',
+      'env.size=4',
+    ];
+    const alone = await project.rollcast(...train, '--out', 'runs/alone');
     expect(alone).toMatchObject({ code: 0 });
     const config = JSON.parse(readFileSync(project.path('runs/alone/config.json'), 'utf8')) as {
       config: object;
     };
     expect(config.config).toMatchObject({ environment: './line.ts', environmentOptions: { size: 4 } });
-    const threads = await project.rollcast(
-      ...[
-        'train',
-        '--env',
-        './line.ts',
-        ...short,
-        '--steps',
-        '1024',
-        '--set',
-        'env.size=4',
-        '--workers',
-        '2',
-      ],
-      ...['--out', 'runs/threads'],
-    );
+    const threads = await project.rollcast(...train, '--workers', '2', '--out', 'runs/threads');
     expect(threads).toMatchObject({ code: 0 });
     expect(timeless(metrics(project.path('runs/threads')))).toEqual(
       timeless(metrics(project.path('runs/alone'))),
     );
-  });
-
-  test('an option that the schema does not know is refused, and leaves no run folder', async () => {
-    const { code, err } = await project.rollcast(
-      ...['train', '--env', './line.ts', ...short, '--set', 'env.sise=4', '--out', 'runs/refused'],
-    );
-    expect({ code, err: err.trim() }).toEqual({
-      code: 2,
-      err: 'error: env.sise: unknown option. Did you mean "size"? Known: size.',
-    });
-    expect(existsSync(project.path('runs/refused'))).toBe(false);
   });
 
   test('may be JavaScript, know where it lies, and use packages that are installed beside it', async () => {
@@ -102,7 +77,7 @@ export default defineEnvironment({ create: () => new Script() });
     const bench = (): ReturnType<Project['rollcast']> =>
       project.rollcast(
         ...['bench', '--envs', './line.ts,bandit-v1', '--algos', 'ppo', '--seeds', '1', '--steps', '512'],
-        ...['--backend', 'cpu', '--out', 'runs/bench'],
+        ...['--backend', 'cpu', '--set', 'policy.hidden=[8]', '--out', 'runs/bench'],
       );
     const first = await bench();
     expect(first).toMatchObject({ code: 0, out: expect.stringMatching(/\.\/line\.ts +ppo/) as unknown });
@@ -125,19 +100,14 @@ export default defineEnvironment({ create: () => ({
 }) });
 `,
     );
-    const stuck = await project.rollcast(
-      'train',
-      '--env',
-      'rollcast-env-still',
-      ...short,
-      '--out',
-      'runs/still',
+    const [stuck, missing] = await project.commands(
+      ['train', '--env', 'rollcast-env-still', ...short, ...little, '--out', 'runs/still'],
+      ['check', 'rollcast-env-nowhere'],
     );
     expect(stuck.code).toBe(1);
     expect(stuck.err).toMatch(
       /Environment "still", instance 0, step 1 of episode 0: stuck\n +at .*rollcast-env-still\/index\.js:3:/,
     );
-    const missing = await project.rollcast('check', 'rollcast-env-nowhere');
     expect(missing).toMatchObject({
       code: 2,
       err: 'error: The package "rollcast-env-nowhere" is not installed here. Install it: npm install rollcast-env-nowhere\n',
@@ -146,7 +116,7 @@ export default defineEnvironment({ create: () => ({
 });
 
 describe('code of the user’s own that fails', () => {
-  const failing = (): string => lineSource("if (this.steps > 200) throw new Error('the motor is off');");
+  const failing = (): string => lineSource("if (this.steps > 40) throw new Error('the motor is off');");
   const lineOfThrow =
     failing()
       .split('\n')
@@ -161,8 +131,8 @@ describe('code of the user’s own that fails', () => {
       project.write(`failing-${name}.ts`, failing());
       const run = `runs/failing-${name}`;
       const { code, err } = await project.rollcast(
-        ...['train', '--env', `./failing-${name}.ts`, ...short, '--steps', '2048', '--checkpoint-every', '1'],
-        ...['--out', run, ...more],
+        ...['train', '--env', `./failing-${name}.ts`, ...short, ...little, '--steps', '256', ...more],
+        ...['--checkpoint-every', '1', '--out', run],
       );
       expect(code).toBe(1);
       expect(err).toMatch(
@@ -227,60 +197,83 @@ export default defineSequenceEnvironment({ create: () => ({
     expect(code).toBe(1);
   });
 
-  const broken: [what: string, source: string, code: number, message: RegExp][] = [
-    ['that does not parse', 'export default {;', 2, /cannot be loaded: bad\.ts:1:17: Expected identifier/],
-    [
-      'that imports what is not there',
-      "import './gone.js';",
-      2,
-      /cannot be loaded: bad\.ts:1:8: Could not resolve "\.\/gone\.js"/,
-    ],
-    [
-      'that fails while it is loaded',
-      "\n\nthrow new Error('no licence');",
-      1,
-      /fails while it is loaded: no licence\n +at .*bad\.ts:3:7/,
-    ],
-    [
-      'that exports nothing',
-      'export const a = 1;',
-      2,
-      /must export what defineEnvironment .* got no default export/,
-    ],
-    ['that exports a bare class', 'export default class A {}', 2, /got a function or class/],
-    [
-      'that declares a reward',
-      "import { defineReward } from '@rollcast/core'; export default defineReward(() => 1);",
-      2,
-      /declares a reward; name it by --reward \.\/bad\.ts/,
-    ],
-    [
-      'whose environment lacks a part',
-      "import { defineEnvironment } from '@rollcast/core'; export default defineEnvironment({ create: () => ({ name: 'a' }) as never });",
-      2,
-      /missing: observationSpace, actionSpace, reset, step/,
-    ],
-    [
-      'that makes a promise',
-      "import { defineEnvironment } from '@rollcast/core'; export default defineEnvironment({ create: (async () => ({})) as never });",
-      2,
-      /got a promise: load what takes time before/,
-    ],
-  ];
-  test.each(broken)('a file %s is refused in one message', async (_, source, code, message) => {
-    project.write('bad.ts', source);
-    const result = await project.rollcast('train', '--env', './bad.ts', ...short, '--out', 'runs/bad');
-    expect(result.err).toMatch(message);
-    expect(result.code).toBe(code);
-    expect(result.err.split('\n').filter((line) => line.startsWith('error: '))).toHaveLength(1);
-    expect(existsSync(project.path('runs/bad'))).toBe(false);
+  describe('that is no environment', () => {
+    const broken: [what: string, source: string, code: number, message: RegExp][] = [
+      [
+        'that does not parse',
+        'export default {;',
+        2,
+        /cannot be loaded: bad-\d\.ts:1:17: Expected identifier/,
+      ],
+      [
+        'that imports what is not there',
+        "import './gone.js';",
+        2,
+        /cannot be loaded: bad-\d\.ts:1:8: Could not resolve "\.\/gone\.js"/,
+      ],
+      [
+        'that fails while it is loaded',
+        "\n\nthrow new Error('no licence');",
+        1,
+        /fails while it is loaded: no licence\n +at .*bad-\d\.ts:3:7/,
+      ],
+      [
+        'that exports nothing',
+        'export const a = 1;',
+        2,
+        /must export what defineEnvironment .* got no default export/,
+      ],
+      ['that exports a bare class', 'export default class A {}', 2, /got a function or class/],
+      [
+        'that declares a reward',
+        "import { defineReward } from '@rollcast/core'; export default defineReward(() => 1);",
+        2,
+        /declares a reward; name it by --reward \.\/bad-\d\.ts/,
+      ],
+      [
+        'whose environment lacks a part',
+        "import { defineEnvironment } from '@rollcast/core'; export default defineEnvironment({ create: () => ({ name: 'a' }) as never });",
+        2,
+        /missing: observationSpace, actionSpace, reset, step/,
+      ],
+      [
+        'that makes a promise',
+        "import { defineEnvironment } from '@rollcast/core'; export default defineEnvironment({ create: (async () => ({})) as never });",
+        2,
+        /got a promise: load what takes time before/,
+      ],
+    ];
+    let results: CommandResult[];
+
+    beforeAll(async () => {
+      broken.forEach(([, source], i) => project.write(`bad-${i}.ts`, source));
+      results = await project.commands(
+        ...broken.map((_, i) => ['train', '--env', `./bad-${i}.ts`, ...short, '--out', `runs/bad-${i}`]),
+      );
+    });
+
+    test.each(broken.map((row, i) => [row[0], i] as const))('a file %s is refused in one message', (_, i) => {
+      const [, , code, message] = broken[i];
+      expect(results[i].err).toMatch(message);
+      expect(results[i].code).toBe(code);
+      expect(results[i].err.split('\n').filter((line) => line.startsWith('error: '))).toHaveLength(1);
+      expect(existsSync(project.path(`runs/bad-${i}`))).toBe(false);
+    });
   });
 
-  test('a file that is not there, and a folder, are named', async () => {
-    expect((await project.rollcast('check', './gone.ts')).err).toBe(
-      'error: check ./gone.ts: there is no such file.\n',
+  test('a file that is not there, a folder and an unknown option are named, and leave no run folder', async () => {
+    const [gone, folder, option] = await project.commands(
+      ['check', './gone.ts'],
+      ['check', './runs'],
+      ['train', '--env', './line.ts', ...short, '--set', 'env.sise=4', '--out', 'runs/refused'],
     );
-    expect((await project.rollcast('check', './runs')).err).toBe('error: check ./runs is no file.\n');
+    expect(gone.err).toBe('error: check ./gone.ts: there is no such file.\n');
+    expect(folder.err).toBe('error: check ./runs is no file.\n');
+    expect(option).toMatchObject({
+      code: 2,
+      err: 'error: env.sise: unknown option. Did you mean "size"? Known: size.\n',
+    });
+    expect(existsSync(project.path('runs/refused'))).toBe(false);
   });
 });
 
@@ -289,42 +282,32 @@ describe('what a run folder says loads nothing', () => {
   const traced = (source: string): string =>
     `import { writeFileSync } from 'node:fs';\nwriteFileSync(${JSON.stringify(project.path('trace'))}, 'loaded');\n${source}`;
   const loaded = (): boolean => existsSync(project.path('trace'));
-
-  beforeAll(async () => {
-    project.write('traced.ts', traced(lineSource()));
-    const { code } = await project.rollcast(
-      ...['train', '--env', './traced.ts', ...short, '--steps', '1024', '--out', 'runs/traced'],
-    );
-    expect({ code, loaded: loaded() }).toEqual({ code: 0, loaded: true });
-  });
-
-  test.each([
+  const resume = ['train', '--out', 'runs/traced', '--resume'];
+  const cases: [what: string, args: string[], code: number, message: RegExp][] = [
     [
       '--resume',
-      ['train', '--out', 'runs/traced', '--resume', '--steps', '1536'],
+      [...resume, '--steps', '192'],
       2,
       /name it again: rollcast train --out runs\/traced --resume --env \.\/traced\.ts/,
     ],
     [
       '--resume with another option',
-      ['train', '--out', 'runs/traced', '--resume', '--lr', '1'],
+      [...resume, '--lr', '1'],
       2,
       /--lr cannot be changed by --resume.*Only --env, --steps/,
+    ],
+    [
+      '--resume with a file of another kind',
+      [...resume, '--env', './words.ts'],
+      2,
+      /--env \.\/words\.ts is a sequence environment; the run is on a step environment\./,
     ],
     ['evaluate', ['evaluate', '--run', 'runs/traced'], 2, /^error: /m],
     [
       '--init of another environment',
       [
-        'train',
-        '--init',
-        'runs/traced',
-        '--env',
-        './line.ts',
-        ...short,
-        '--steps',
-        '512',
-        '--out',
-        'runs/from-traced',
+        ...['train', '--init', 'runs/traced', '--env', './line.ts', ...short, '--steps', '64'],
+        ...['--instances', '2', '--steps-per-rollout', '32', '--out', 'runs/from-traced'],
       ],
       0,
       /done/,
@@ -335,53 +318,39 @@ describe('what a run folder says loads nothing', () => {
       2,
       /error: .*shape|error: .*parameter/,
     ],
-  ])('%s', async (_, args, code, message) => {
-    renameSync(project.path('trace'), project.path('trace-before'));
-    const result = await project.rollcast(...args);
-    expect(result.err + result.out).toMatch(message);
-    expect(result.code).toBe(code);
-    expect(loaded()).toBe(false);
-    renameSync(project.path('trace-before'), project.path('trace'));
-  });
+    [
+      '--resume of a folder whose configuration was turned to a file',
+      ['train', '--out', 'runs/turned', '--resume', '--steps', '128'],
+      2,
+      /a run folder never causes code to be loaded/,
+    ],
+  ];
+  let results: CommandResult[];
 
-  test('a folder whose configuration was turned to a file loads nothing either', async () => {
-    await project.rollcast('train', '--env', 'bandit-v1', ...short, '--steps', '512', '--out', 'runs/turned');
+  beforeAll(async () => {
+    project.write('traced.ts', traced(lineSource()));
+    const [first] = await project.commands(
+      ['train', '--env', './traced.ts', ...short, ...little, '--steps', '128', '--out', 'runs/traced'],
+      ['train', '--env', 'bandit-v1', ...short, ...little, '--steps', '64', '--out', 'runs/turned'],
+    );
+    expect({ code: first.code, loaded: loaded() }).toEqual({ code: 0, loaded: true });
+    rmSync(project.path('trace'));
     const config = project.path('runs/turned/config.json');
     writeFileSync(config, readFileSync(config, 'utf8').replace('bandit-v1', './traced.ts'));
-    renameSync(project.path('trace'), project.path('trace-before'));
-    const { code, err } = await project.rollcast(
-      'train',
-      '--out',
-      'runs/turned',
-      '--resume',
-      '--steps',
-      '1024',
-    );
-    expect(err).toMatch(/a run folder never causes code to be loaded/);
-    expect({ code, loaded: loaded() }).toEqual({ code: 2, loaded: false });
-    renameSync(project.path('trace-before'), project.path('trace'));
+    results = await project.commands(...cases.map(([, args]) => args));
   });
 
-  test('named again, the run goes on; a file of another kind is refused', async () => {
-    const other = await project.rollcast('train', '--out', 'runs/traced', '--resume', '--env', './words.ts');
-    expect(other.err).toContain(
-      '--env ./words.ts is a sequence environment; the run is on a step environment.',
-    );
-    const goesOn = await project.rollcast(
-      ...['train', '--out', 'runs/traced', '--resume', '--env', './traced.ts', '--steps', '1536'],
-    );
+  test.each(cases.map((row, i) => [row[0], i] as const))('%s', (_, i) => {
+    const [, , code, message] = cases[i];
+    expect(results[i].err + results[i].out).toMatch(message);
+    expect(results[i].code).toBe(code);
+  });
+
+  test('none of these has loaded it; named again, the run goes on', async () => {
+    expect(loaded()).toBe(false);
+    const goesOn = await project.rollcast(...resume, '--env', './traced.ts', '--steps', '192');
     expect(goesOn).toMatchObject({ code: 0 });
     expect(metrics(project.path('runs/traced')).at(-1)).toMatchObject({ update: 3 });
-  });
-});
-
-describe('a command that has ended', () => {
-  test.each([
-    ['well', ['check', './line.ts'], 0],
-    ['badly', ['train', '--env', './bad.ts', ...short, '--out', 'runs/none'], 2],
-  ])('%s leaves no compiled module behind', async (_, args, code) => {
-    expect(await project.rollcast(...args)).toMatchObject({ code });
-    const left = readdirSync(project.path('tmp'));
-    expect(left.filter((name) => name.startsWith('rollcast-'))).toEqual([]);
+    expect(loaded()).toBe(true);
   });
 });

@@ -5,21 +5,38 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import ts from 'typescript';
 
 import { writeScaffold } from '../../packages/cli/src/scaffold/scaffold.js';
+import { smallPretraining } from '../support/small-runs.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { Project } from './plugin-support.js';
+import type { CommandResult } from './support.js';
 
 const project = new Project();
 
 describe('what is written', () => {
+  let results: Record<'written' | 'checked' | 'pretrained' | 'trained', CommandResult>;
+
   beforeAll(async () => {
-    const { code, out } = await project.rollcast('new', 'env', 'my-room');
+    writeScaffold('sequence', 'my-count', project.folder);
+    writeScaffold('reward', 'my-reward', project.folder);
+    const [written, checked, pretrained, trained] = await project.commands(
+      ['new', 'env', 'my-room'],
+      ['check', './my-reward.ts', '--set', 'reward.endWeight=2'],
+      [...smallPretraining, '--steps', '1', '--out', 'runs/pre'],
+      [
+        ...['train', '--init', 'runs/pre', '--reward', './my-reward.ts', '--set', 'reward.jumpWeight=3'],
+        ...['--updates', '1', '--batch-size', '4', '--out', 'runs/own'],
+      ],
+    );
+    results = { written, checked, pretrained, trained };
+  });
+
+  test('and what to do next with it is said', () => {
+    const { code, out } = results.written;
     expect(code).toBe(0);
     expect(out).toContain('Wrote my-room.ts and my-room.test.mjs');
     expect(out).toContain(
       'npx rollcast train --env ./my-room.ts --algo ppo --steps 20000 --seed 1 --out runs/my-room-ppo',
     );
-    writeScaffold('sequence', 'my-count', project.folder);
-    writeScaffold('reward', 'my-reward', project.folder);
   });
 
   test('passes its own tests', async () => {
@@ -50,29 +67,12 @@ describe('what is written', () => {
   });
 
   test('a reward is checked, trained on with options of its own, and named again to resume', async () => {
-    expect(await project.rollcast('check', './my-reward.ts', '--set', 'reward.endWeight=2')).toMatchObject({
+    const { checked, pretrained, trained } = results;
+    expect(checked).toMatchObject({
       code: 0,
       out: expect.stringMatching(/^\.\/my-reward\.ts is sound/) as unknown,
     });
-    const small = ['model.width=8', 'model.layers=1', 'model.heads=1'].flatMap((setting) => [
-      '--set',
-      setting,
-    ]);
-    await project.rollcast(
-      'pretrain',
-      '--simulator',
-      'paris-law',
-      '--steps',
-      '1',
-      ...small,
-      '--out',
-      'runs/pre',
-    );
-    const trained = await project.rollcast(
-      ...['train', '--init', 'runs/pre', '--reward', './my-reward.ts', '--set', 'reward.jumpWeight=3'],
-      ...['--updates', '1', '--batch-size', '4', '--out', 'runs/own'],
-    );
-    expect(trained).toMatchObject({ code: 0 });
+    expect([pretrained.code, trained.code]).toEqual([0, 0]);
     const last = JSON.parse(readFileSync(project.path('runs/own/metrics.jsonl'), 'utf8')) as object;
     expect(last).toHaveProperty(['reward/jump']);
     const config = JSON.parse(readFileSync(project.path('runs/own/config.json'), 'utf8')) as {
@@ -82,33 +82,23 @@ describe('what is written', () => {
       environmentOptions: { reward: './my-reward.ts' },
       rewardFileOptions: { endWeight: 1, jumpWeight: 3 },
     });
-    const unnamed = await project.rollcast('train', '--out', 'runs/own', '--resume', '--updates', '2');
+    const resume = ['train', '--out', 'runs/own', '--resume', '--updates', '2'];
+    const [unnamed, resumed] = await project.commands(resume, [...resume, '--reward', './my-reward.ts']);
     expect(unnamed).toMatchObject({
       code: 2,
       err: expect.stringContaining(
         'name it again: rollcast train --out runs/own --resume --reward ./my-reward.ts',
       ) as unknown,
     });
-    const resumed = await project.rollcast(
-      ...['train', '--out', 'runs/own', '--resume', '--updates', '2', '--reward', './my-reward.ts'],
-    );
     expect(resumed).toMatchObject({ code: 0 });
-  });
-
-  test('a reward that fails shows the window, file and line', async () => {
-    project.write(
-      'sour.ts',
-      'export default (predicted: Float64Array): number => {\n  throw new Error(`of ${predicted.length}`);\n};\n',
-    );
-    const { code, out } = await project.rollcast('check', './sour.ts');
-    expect(code).toBe(1);
-    expect(out).toMatch(
-      /error: reward-call: .*the reward "\.\/sour\.ts" failed for the window of unit "paris-law-\d+" .*: of 60/,
-    );
   });
 });
 
-test('a wrong environment ends the check with 1, a finding a line and how to mend it, and as JSON', async () => {
+test('what is wrong ends the check with 1: findings with how to mend them, as JSON too; the lines of code that fails', async () => {
+  project.write(
+    'sour.ts',
+    'export default (predicted: Float64Array): number => {\n  throw new Error(`of ${predicted.length}`);\n};\n',
+  );
   project.write(
     'wrong.ts',
     `import { box, defineEnvironment, discrete } from '@rollcast/core';
@@ -118,13 +108,21 @@ export default defineEnvironment({ create: () => ({
 }) });
 `,
   );
-  const { code, out } = await project.rollcast('check', './wrong.ts', '--json', 'found.json');
-  expect(code).toBe(1);
-  expect(out).toBe(
-    'error: observation-shape: reset(0) returned 1 numbers; observationSpace says numbers of the shape [2] from 0 to 1.\n' +
+  const [sour, wrong] = await project.commands(
+    ['check', './sour.ts'],
+    ['check', './wrong.ts', '--json', 'found.json'],
+  );
+  expect(sour.code).toBe(1);
+  expect(sour.out).toMatch(
+    /error: reward-call: .*the reward "\.\/sour\.ts" failed for the window of unit "paris-law-\d+" .*: of 60/,
+  );
+  expect(wrong).toMatchObject({
+    code: 1,
+    out:
+      'error: observation-shape: reset(0) returned 1 numbers; observationSpace says numbers of the shape [2] from 0 to 1.\n' +
       '    Return what observationSpace says, or correct observationSpace.\n' +
       './wrong.ts: 1 error, 0 warnings (38 rules of step environments).\n',
-  );
+  });
   const report = JSON.parse(readFileSync(project.path('found.json'), 'utf8')) as { findings: object[] };
   expect(report.findings).toMatchObject([{ rule: 'observation-shape', severity: 'error' }]);
 });

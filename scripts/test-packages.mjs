@@ -1,8 +1,6 @@
 // Packs every package, installs the tarballs into an empty project, and uses them there as a stranger would: the program of the
 // README in ES modules, types under both module resolutions, the command line, imports that do nothing and go no deeper than named.
-// Third-party packages come from npm's cache where they are in it, otherwise from the registry.
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 import { libraryProgram } from '../test/support/readme.mjs';
+import { install, pack, run as runIn } from './packed.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -18,8 +17,8 @@ const folder = mkdtempSync(join(tmpdir(), 'rollcast-packages-'));
 const project = join(folder, 'project');
 
 let failures = 0;
-await check('every package packs with licence, readme, types and nothing else', pack);
-await check('the tarballs install into an empty project', install);
+await check('every package packs with licence, readme, types and nothing else', packWhole);
+await check('the tarballs install into an empty project', installThem);
 await check('the program of the README runs', runProgram);
 for (const [resolution, module] of [
   ['nodenext', 'nodenext'],
@@ -49,15 +48,12 @@ async function check(claim, prove) {
   }
 }
 
-function run(command, args, cwd = project) {
-  return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: 'pipe', timeout: 300_000 });
+function run(command, args) {
+  return runIn(command, args, project);
 }
 
-function pack() {
-  mkdirSync(join(folder, 'tarballs'));
-  const args = ['pack', '--workspaces', '--json', '--pack-destination', join(folder, 'tarballs')];
-  const packed = JSON.parse(run('npm', args, root));
-  const list = Array.isArray(packed) ? packed : Object.values(packed);
+function packWhole() {
+  const list = pack(join(folder, 'tarballs'));
   if (list.length !== packages.length)
     throw new Error(`expected ${packages.length} tarballs; got ${list.length}`);
   for (const { name, files } of list) {
@@ -77,13 +73,9 @@ function pack() {
   }
 }
 
-function install() {
-  mkdirSync(project);
-  writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
-  const tarballs = readdirSync(join(folder, 'tarballs')).map((name) => join(folder, 'tarballs', name));
+function installThem() {
   const tools = ['typescript', '@types/node'].map((name) => `${name}@${manifest.devDependencies[name]}`);
-  const flags = ['--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'];
-  run('npm', ['install', ...flags, ...tarballs, ...tools]);
+  install(join(folder, 'tarballs'), project, tools);
   for (const name of packages) {
     const { resolved } = JSON.parse(readFileSync(join(project, 'package-lock.json'), 'utf8')).packages[
       `node_modules/@rollcast/${name}`

@@ -44,6 +44,7 @@ export interface SequenceEnvironmentDefinition extends Definition<SequenceEnviro
   readonly kind: 'sequence';
 }
 
+/** What an environment file exports by default: an environment of either kind that is ready to be made. */
 export type EnvironmentDefinition = StepEnvironmentDefinition | SequenceEnvironmentDefinition;
 
 /** Declares a step environment: one action, one observation at a time. */

@@ -7,6 +7,7 @@ import { checkSequences } from './check-sequences.js';
 import { checkSteps, type CheckLimits } from './check-steps.js';
 import { Findings, thrown, type Finding } from './rules.js';
 
+/** Schema of the options of `checkEnvironment`: ranges, defaults, and what each one is. */
 export const checkOptions = z.strictObject({
   seed: z.int().min(0).default(0).describe('seed of the first episode, of actions, contexts and tokens'),
   steps: z.int().min(2).default(10_000).describe('steps of an episode at most'),
@@ -18,11 +19,13 @@ export const checkOptions = z.strictObject({
     .default(1000)
     .describe('steps or tokens a second below which the environment counts as slow'),
 });
+/** How much is played, what counts as slow, and by which clock. */
 export interface CheckOptions extends z.input<typeof checkOptions> {
   /** The clock, in milliseconds. @defaultValue performance.now */
   now?: () => number;
 }
 
+/** What `checkEnvironment` found. */
 export interface CheckReport {
   readonly kind: EnvironmentKind;
   readonly name: string;

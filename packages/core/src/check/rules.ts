@@ -93,6 +93,7 @@ export const checkRules = {
   view: sequence('error', 'view gives the context, the target and the prediction of a row'),
 } as const satisfies Record<string, Rule>;
 
+/** The id of a rule. */
 export type CheckRule = keyof typeof checkRules;
 
 /** One thing that is wrong with an environment. */

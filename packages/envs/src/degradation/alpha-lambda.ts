@@ -23,6 +23,7 @@ export interface LifePrediction {
   readonly passages: readonly number[];
 }
 
+/** What share of the forecasts at one λ, a share of the way to the end of life, lies within the cone around the truth. */
 export interface AlphaLambdaScore {
   readonly lambda: number;
   /** Units with a forecast near λ. */

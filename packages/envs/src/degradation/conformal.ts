@@ -51,6 +51,7 @@ export interface Calibration {
   readonly guaranteed: number;
 }
 
+/** How sure the factors that calibrate paths are to be. */
 export interface CalibrationOptions {
   /**
    * Whether the unit yet to come counts as one that no factor reaches: the n + 1 above. Without it the factors are plain quantiles

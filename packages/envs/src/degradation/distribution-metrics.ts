@@ -21,6 +21,7 @@ export interface IntervalScore {
   readonly width: number;
 }
 
+/** What the sampled paths of forecasts come to as distributions, over all their windows. */
 export interface DistributionMetrics {
   /** `meanAbsoluteScaledError` of the points; null when every context is constant. */
   readonly mase: number | null;

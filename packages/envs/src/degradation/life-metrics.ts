@@ -12,6 +12,7 @@ export interface LifeForecast {
   readonly predicted: number | null;
 }
 
+/** Errors of forecast remaining lives, in steps. */
 export interface LifeMetrics {
   /** Windows whose truth crosses within the horizon: what the errors are of. */
   readonly windows: number;

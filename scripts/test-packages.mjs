@@ -67,7 +67,9 @@ function packWhole() {
       'src/index.ts',
     ];
     const missing = needed.filter((path) => !paths.includes(path));
-    const strange = paths.filter((path) => !/^(dist|src|bin)\/|^(package\.json|LICENSE|\w+\.md)$/.test(path));
+    const strange = paths.filter(
+      (path) => !/^(dist|src|bin|recipes)\/|^(package\.json|LICENSE|\w+\.md)$/.test(path),
+    );
     if (missing.length > 0) throw new Error(`${name} lacks ${missing.join(', ')}`);
     if (strange.length > 0) throw new Error(`${name} should not hold ${strange.join(', ')}`);
   }

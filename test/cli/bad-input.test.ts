@@ -153,7 +153,7 @@ test('--help shows defaults, and list and doctor name what there is', async () =
     /--updates <count>\s+updates in all \(default: 200\)/,
   );
   expect((await rollcast('list')).out).toMatch(
-    /reinforce[\s\S]*degradation[\s\S]*nonMonotonicity[\s\S]*paris-law/,
+    /reinforce[\s\S]*degradation[\s\S]*nonMonotonicity[\s\S]*paris-law[\s\S]*\ndegradation +Wear of batteries/,
   );
   expect((await rollcast('doctor')).out).toMatch(
     /tensorflow-gpu[\s\S]*not ready[\s\S]*wasm[\s\S]*ready[\s\S]*Devices of the backend onnx[\s\S]*\ncpu +ready[\s\S]*\nwebgpu +(not )?ready[\s\S]*\ncuda +(not )?ready/,

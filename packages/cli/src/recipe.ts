@@ -1,4 +1,4 @@
-/** A recipe: the flags of the commands that make a forecaster, one after the other; docs/recipes.md has the format. */
+/** A recipe: the flags of the commands that make a forecaster, one after the other; docs/recipe.md has the format. */
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';

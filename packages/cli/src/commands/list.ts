@@ -4,12 +4,15 @@ import { quantities, rewardSeries, simulators, type EnvironmentEntry } from '@ro
 import type { Command } from 'commander';
 
 import { knownEnvironments } from '../environments.js';
+import { readRecipe, recipeNames } from '../recipe.js';
 import { renderTextTable } from '../report/table.js';
 
 export function addList(program: Command): void {
   program
     .command('list')
-    .description('Show what can be named: algorithms, environments, reward quantities, simulators, backends.')
+    .description(
+      'Show what can be named: algorithms, environments, reward quantities, simulators, recipes, backends.',
+    )
     .action(() => {
       const table = (title: string, rows: readonly (readonly [string, string])[]): void => {
         const columns = [{ label: 'name' }, { label: 'what it is' }];
@@ -39,6 +42,10 @@ export function addList(program: Command): void {
       table(
         'Simulators (--simulator)',
         Object.entries(simulators).map(([name, law]) => [name, `${law.description} (${law.source})`]),
+      );
+      table(
+        'Recipes (fit --recipe)',
+        recipeNames().map((name) => [name, readRecipe(name).description]),
       );
       table(
         'Backends (--backend)',

@@ -139,6 +139,7 @@ describe('rollcast fit', () => {
       'Unknown recipe "degradatio". Known: degradation, degradation-quick, or a JSON file of your own. Did you mean "degradation"?',
     ],
     ['a file that is not there', ['--recipe', 'none.json'], '--recipe none.json cannot be read'],
+    ['a recipe of ours without data', [], '--data-root FOLDER is needed with the recipe degradation'],
     ['data that are not there', ['--data-root', '/nowhere'], '/nowhere/cmapss-fd001/train_FD001.txt'],
   ])('refuses %s', async (_, flags, message) => {
     const { code, err } = await rollcast('fit', ...flags, '--out', at('refused'));

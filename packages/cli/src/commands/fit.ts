@@ -1,3 +1,4 @@
+import { ConfigError } from '@rollcast/core';
 import type { Command } from 'commander';
 
 import { integer, list, quoted } from '../flags.js';
@@ -39,6 +40,11 @@ async function fit(flags: FitFlags, fresh: () => Command): Promise<void> {
     ...(device === undefined ? [] : ['--device', device]),
     ...(threads === undefined ? [] : ['--threads', String(threads)]),
   ];
+  if (recipeNames().includes(flags.recipe) && flags.dataRoot === undefined && !flags.resume) {
+    throw new ConfigError(
+      `--data-root FOLDER is needed with the recipe ${flags.recipe}: the folder of its data files, which do not come with Rollcast.`,
+    );
+  }
   const todo = stages(readRecipe(flags.recipe), { ...flags, everywhere });
   for (const [i, { command, args }] of todo.entries()) {
     console.log(`\n${i + 1}/${todo.length}  rollcast ${command} ${args.map(quoted).join(' ')}\n`);

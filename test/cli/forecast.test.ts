@@ -119,10 +119,10 @@ describe('deciles of each unit', () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
-  test('go beyond the trained horizon with the attention window rolling on', async () => {
+  test('go beyond the trained horizon from their own last points', async () => {
     const { err } = await succeed('far.csv', '--data', data, '--horizon', '40');
     expect(err).toMatch(
-      /the horizon of 40 steps goes beyond the 8 .* each step sees the 20 points before it/,
+      /the horizon of 40 steps goes beyond the 8 .* beyond them a path goes on from its own last 12 points/,
     );
     const rows = table('far.csv');
     expect(rows).toHaveLength(3 * 40);

@@ -124,6 +124,8 @@ export interface ForecastOptions {
   paths: number;
   /** See `GenerateOptions.trim`. */
   trim: number;
+  /** L of the training. */
+  trainedHorizon: number;
   seed: number;
   /** In the data's own units. */
   threshold?: number;
@@ -149,6 +151,7 @@ export function forecastUnit(
     horizon,
     paths: count,
     trim,
+    trainedHorizon,
     seed,
     threshold,
     keepPaths,
@@ -164,6 +167,7 @@ export function forecastUnit(
     horizon,
     random: new RandomStream(seed, `forecast/${series.unit}`),
     trim,
+    trainedHorizon,
     onBatch,
   });
   const oriented = calibration ? calibratePaths(generated, values, calibration) : generated;

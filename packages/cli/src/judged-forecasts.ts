@@ -34,6 +34,8 @@ export interface EvaluateOptions {
   samples: number;
   /** See `GenerateOptions.trim`. */
   trim: number;
+  /** L of the training. */
+  trainedHorizon: number;
   seed: number;
   /** In the data's own units: also judge the forecasts of its crossing. */
   threshold?: number;
@@ -140,11 +142,11 @@ export function policyForecasts(
   options: EvaluateOptions,
   tick: (n: number) => void,
 ): PolicyForecasts {
-  const { windows, samples, trim, seed, referencePolicy } = options;
+  const { windows, samples, trim, trainedHorizon, seed, referencePolicy } = options;
   const { tokeniser, environment } = options;
   const { horizon } = environment;
   const contexts = windows.map(({ context }) => context);
-  const request = { model, tokeniser, contexts, horizon, trim, onBatch: tick };
+  const request = { model, tokeniser, contexts, horizon, trainedHorizon, trim, onBatch: tick };
   const greedy = generatePaths(request);
   const sampled = samplePaths(request, samples, (s) => new RandomStream(seed, `evaluation/sample/${s}`));
   const klPerToken = model === referencePolicy ? 0 : klToReference(model, options);

@@ -16,6 +16,8 @@ export interface PathRequest {
   contexts: readonly ArrayLike<number>[];
   /** L; may be longer than the one that the model was trained for. */
   horizon: number;
+  /** L of the training: beyond it a path goes on in stretches, each from the last W points before it. */
+  trainedHorizon: number;
   /** Of the samples; without it the most likely token is taken at each step. */
   random?: RandomStream;
   /** See `GenerateOptions.trim`. */
@@ -42,21 +44,48 @@ export function samplePaths(
   return sampled;
 }
 
-/** One continuation of each context, [n][L] oriented values. Leaves no tensor behind. */
+/**
+ * One continuation of each context, [n][L] oriented values. Beyond the trained horizon the last W points of a path, forecast ones
+ * among them, become the context of the next stretch, with a scaling of their own: that is what the model knows. Leaves no tensor
+ * behind.
+ */
 export function generatePaths(request: PathRequest): Float64Array[] {
-  const { model, tokeniser, contexts, horizon, random, trim, onBatch } = request;
+  const { contexts, horizon, trainedHorizon, onBatch } = request;
   const paths: Float64Array[] = [];
   for (let start = 0; start < contexts.length; start += GENERATION_BATCH) {
-    const batch = contexts.slice(start, start + GENERATION_BATCH);
-    const scalings = batch.map((context) => tokeniser.fit(context));
-    const length = batch[0].length;
-    const contextTokens = new Int32Array(batch.length * length);
-    batch.forEach((context, b) => contextTokens.set(tokeniser.encode(context, scalings[b], 0), b * length));
-    const { tokens } = model.generate({ contextTokens, batchSize: batch.length, horizon, random, trim });
-    scalings.forEach((scaling, b) =>
-      paths.push(tokeniser.decode(tokens.subarray(b * horizon, (b + 1) * horizon), scaling, length)),
-    );
-    onBatch?.(batch.length);
+    const histories = contexts
+      .slice(start, start + GENERATION_BATCH)
+      .map((context) => ({ context, path: new Float64Array(horizon) }));
+    for (let done = 0; done < horizon; done += trainedHorizon) {
+      const steps = Math.min(trainedHorizon, horizon - done);
+      const seen = histories.map(({ context, path }) => lastPoints(context, path.subarray(0, done)));
+      stretch(request, seen, steps).forEach((values, b) => histories[b].path.set(values, done));
+    }
+    paths.push(...histories.map(({ path }) => path));
+    onBatch?.(histories.length);
   }
   return paths;
+}
+
+/** The last W points of a context of W points and what follows it. */
+function lastPoints(context: ArrayLike<number>, path: Float64Array): ArrayLike<number> {
+  if (path.length === 0) return context;
+  const length = context.length;
+  return Float64Array.from([...Array.from(context), ...path].slice(-length));
+}
+
+/** At most the trained horizon of each of some contexts. */
+function stretch(
+  { model, tokeniser, random, trim }: PathRequest,
+  contexts: readonly ArrayLike<number>[],
+  horizon: number,
+): Float64Array[] {
+  const scalings = contexts.map((context) => tokeniser.fit(context));
+  const length = contexts[0].length;
+  const contextTokens = new Int32Array(contexts.length * length);
+  contexts.forEach((context, b) => contextTokens.set(tokeniser.encode(context, scalings[b], 0), b * length));
+  const { tokens } = model.generate({ contextTokens, batchSize: contexts.length, horizon, random, trim });
+  return scalings.map((scaling, b) =>
+    tokeniser.decode(tokens.subarray(b * horizon, (b + 1) * horizon), scaling, length),
+  );
 }

@@ -194,7 +194,7 @@ function sampled(
   const onBatch = (count: number): void => bar.tick((done += count));
   try {
     return samplePaths(
-      { model, tokeniser, contexts, horizon, trim, onBatch },
+      { model, tokeniser, contexts, horizon, trainedHorizon: horizon, trim, onBatch },
       samples,
       (s) => new RandomStream(seed, `calibration/sample/${s}`),
     );

@@ -274,6 +274,7 @@ export async function evaluateRun(
           referencePolicy: reference ?? loaded.model,
           samples,
           trim,
+          trainedHorizon: loaded.description.horizon,
           seed,
           threshold,
           calibration: calibration?.calibration,

@@ -160,7 +160,7 @@ function forecastAll(
   if (threshold !== undefined) told.push(`${crossingRule(set, threshold)}.`);
   if (horizon > description.horizon) {
     told.push(
-      `the horizon of ${horizon} steps goes beyond the ${description.horizon} that the model was trained for: each step sees the ${model.config.attentionWindow} points before it, forecast ones among them.`,
+      `the horizon of ${horizon} steps goes beyond the ${description.horizon} that the model was trained for: beyond them a path goes on from its own last ${contextLength} points.`,
     );
   }
   if (calibrationNote) told.push(calibrationNote);
@@ -176,6 +176,7 @@ function forecastAll(
         model,
         tokeniser,
         horizon,
+        trainedHorizon: description.horizon,
         paths,
         trim,
         seed,

@@ -89,8 +89,8 @@ async function command(...args: string[]): Promise<'accepted' | 'refused'> {
   const at = err.indexOf('error: ');
   if (at < 0 || (code !== 2 && code !== 1)) throw new Error(`${args.join(' ')} ended with ${code}: ${err}`);
   const message = err.slice(err.lastIndexOf('\nerror: ') + 1).trimEnd();
-  // one line for each problem of a configuration, each with the path of the option before a colon
-  const lines = message.split('\n').every((line, i) => i === 0 || /^[\w.[\]-]*: /.test(line));
+  // one line for each problem of a configuration, each with the path of the option, as the file has it, before a colon
+  const lines = message.split('\n').every((line, i) => i === 0 || /^[^:]*: /.test(line));
   const problem = lines ? messageProblem(message, message.split('\n').length) : `lines: ${message}`;
   if (problem !== undefined) throw new Error(`${args.join(' ')}: ${problem}`);
   return 'refused';

@@ -4,10 +4,11 @@
 //
 // DATA_FOLDER has the data sets of packages/cli/recipes/degradation-corpus.json. Jobs whose result is in RUN_FOLDER (default:
 // runs/forecasts) are not repeated, so that several processes may share the folder with --only. --tables only prints.
-import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { fileURLToPath } from 'node:url';
+
+import { runOnce } from './run-once.mjs';
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -20,19 +21,10 @@ if (!dataFolder) {
   );
   process.exit(2);
 }
-const bin = fileURLToPath(new URL('../packages/cli/bin/rollcast.js', import.meta.url));
 const threads = options.threads ? ['--threads', options.threads] : [];
 const at = (name) => `${runFolder}/${name}`;
 
-/** Runs one command unless its result is there. */
-function rollcast(result, ...args) {
-  if (existsSync(result)) return;
-  console.error(`$ npx rollcast ${args.join(' ')}`);
-  const { status } = spawnSync(process.execPath, [bin, ...args, ...threads], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  if (status !== 0) process.exit(status ?? 1);
-}
+const rollcast = (result, ...args) => runOnce(result, ...args, ...threads);
 
 const SETS = ['fd001', 'severson-1', 'severson-2', 'xjtu', 'calce', 'nasa', 'virkler'];
 /** Left out together: the two Severson files are batches of one experiment. */

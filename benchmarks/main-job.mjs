@@ -4,25 +4,15 @@
 //
 // DATA_FOLDER holds cmapss-fd001/train_FD001.txt and severson-mit/capacity_2017-05-12.csv. Steps whose results are in
 // RUN_FOLDER (default: runs/main-job) are not repeated.
-import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { readFileSync } from 'node:fs';
+
+import { runOnce as rollcast } from './run-once.mjs';
 
 const [dataFolder, runFolder = 'runs/main-job'] = process.argv.slice(2);
 if (!dataFolder) {
   console.error('usage: node benchmarks/main-job.mjs DATA_FOLDER [RUN_FOLDER]');
   process.exit(2);
 }
-const bin = fileURLToPath(new URL('../packages/cli/bin/rollcast.js', import.meta.url));
-
-/** Runs one command unless its result is there. */
-function rollcast(result, ...args) {
-  if (existsSync(result)) return;
-  console.error(`$ npx rollcast ${args.join(' ')}`);
-  const { status } = spawnSync(process.execPath, [bin, ...args], { stdio: ['ignore', 'ignore', 'inherit'] });
-  if (status !== 0) process.exit(status ?? 1);
-}
-
 const jobs = [
   {
     name: 'fd001',

@@ -70,8 +70,10 @@ export interface EvaluationWithPaths {
 export function generatedSequences({
   windows,
   samples,
-}: Pick<EvaluateOptions, 'windows' | 'samples'>): number {
-  return 2 * windows.length * (samples + 1);
+  policy,
+  referencePolicy,
+}: Pick<EvaluateOptions, 'windows' | 'samples' | 'policy' | 'referencePolicy'>): number {
+  return (policy === referencePolicy ? 1 : 2) * windows.length * (samples + 1);
 }
 
 /** Runs the whole evaluation. Leaves no tensor behind. */
@@ -81,7 +83,8 @@ export function evaluate(options: EvaluateOptions): EvaluationWithPaths {
   let done = 0;
   const tick = (n: number): void => options.onProgress?.((done += n), total);
   const reference = policyForecasts(options.referencePolicy, options, tick);
-  const policy = policyForecasts(options.policy, options, tick);
+  const same = options.policy === options.referencePolicy; // of a run that was not fine-tuned
+  const policy = same ? reference : policyForecasts(options.policy, options, tick);
   const { set } = dataset;
   const { bestNaive, bestNaiveRmse, methods: naive } = baselineMetrics(windows, set.sign);
   const lines = naiveForecasts(windows);
@@ -102,6 +105,7 @@ export function evaluate(options: EvaluateOptions): EvaluationWithPaths {
   };
   const exposure = (model: EvaluateOptions['policy'], { sampled }: PolicyForecasts): ExposureCurve =>
     exposureCurve(model, options.tokeniser, windows, sampled.map(meanPath));
+  const exposureOfReference = exposure(options.referencePolicy, reference);
   const evaluation: Evaluation = {
     dataset: set.name,
     windows: windows.length,
@@ -120,8 +124,8 @@ export function evaluate(options: EvaluateOptions): EvaluationWithPaths {
       ...distributionMetrics(repeated(windows, each), forecast),
     })),
     exposure: {
-      reference: exposure(options.referencePolicy, reference),
-      policy: exposure(options.policy, policy),
+      reference: exposureOfReference,
+      policy: same ? exposureOfReference : exposure(options.policy, policy),
     },
     outermostShare: {
       truth: outermostShare(

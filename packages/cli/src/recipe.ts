@@ -26,7 +26,7 @@ const recipeFile = z.strictObject({
 /** What a recipe file holds; `corpus` is an absolute path. */
 export type Recipe = z.output<typeof recipeFile>;
 
-/** The command that a stage runs, and whether it may be passed over. */
+/** One command of a recipe. */
 export interface Stage {
   readonly command: 'pretrain' | 'train' | 'calibrate';
   /** After the name of the command. */

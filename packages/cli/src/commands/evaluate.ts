@@ -13,6 +13,7 @@ import {
   evaluationSets,
   judgedWindows,
   pointsBetween,
+  type JudgedWindows,
   type SetChoice,
   type WindowChoice,
 } from '../evaluation-sets.js';
@@ -258,20 +259,23 @@ export async function evaluateRun(
     const reference = readReference(checkpoint, loaded);
     if (!reference) logger.info('this run was not fine-tuned: policy and reference are the same model');
     const { samples, seed, threshold } = flags;
-    const total = judged.reduce((sum, { windows }) => sum + generatedSequences({ windows, samples }), 0);
+    const models = { policy: loaded.model, referencePolicy: reference ?? loaded.model };
+    const sequences = ({ windows }: JudgedWindows): number =>
+      generatedSequences({ windows, samples, ...models });
+    const total = judged.reduce((sum, set) => sum + sequences(set), 0);
     const bar = progress({ label: 'evaluating', total, unit: 'sequences' });
     const evaluations: Evaluation[] = [];
     const charts: ReportChart[] = [];
     let before = 0;
     try {
-      for (const { name, dataset, windows } of judged) {
+      for (const set of judged) {
+        const { name, dataset, windows } = set;
         const result = evaluate({
           dataset,
           environment: new DegradationEnvironment(dataset, loaded.tokeniser),
           tokeniser: loaded.tokeniser,
           windows,
-          policy: loaded.model,
-          referencePolicy: reference ?? loaded.model,
+          ...models,
           samples,
           trim,
           trainedHorizon: loaded.description.horizon,
@@ -281,7 +285,7 @@ export async function evaluateRun(
           every: flags.backtest ? pointsBetween(flags) : undefined,
           onProgress: (done) => bar.tick(before + done),
         });
-        before += generatedSequences({ windows, samples });
+        before += sequences(set);
         evaluations.push(result.evaluation);
         const drawn = evaluationCharts(result, windows, windows[0].set, judged.length > 1 ? name : undefined);
         charts.push(...(await drawCharts(run.plotFolder, drawn)));

@@ -23,7 +23,7 @@ const QUICK = {
 export function addQuickstart(program: Command): void {
   const command = program
     .command('quickstart')
-    .description('The main job in small, on simulated cells: pre-train, fine-tune, judge; a few minutes.')
+    .description('The main job in small, on simulated cells: pre-train, fine-tune, judge; about a minute.')
     .option(
       '--out <folder>',
       'where its two runs and the page go; replaced when it exists',

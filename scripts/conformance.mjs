@@ -1,5 +1,6 @@
 // Runs tfjs-core's own backend tests against the backend `onnx` and writes what does not pass to CONFORMANCE.md.
-// `CONFORMANCE_BACKEND=cpu` runs them against tfjs's cpu backend instead, to see what the tests themselves do here.
+// `CONFORMANCE_BACKEND=cpu` runs them against tfjs's cpu backend instead, to see what the tests themselves do here, and
+// `CONFORMANCE_DEVICE=cuda` or `webgpu` with ONNX Runtime on that device; the page is left as it is then.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
@@ -66,7 +67,7 @@ console.log(
 );
 for (const { name, message } of failures) console.log(`- ${name}\n    ${message.split('\n')[0]}`);
 
-if (!filter && !process.env.CONFORMANCE_BACKEND) {
+if (!filter && !process.env.CONFORMANCE_BACKEND && !process.env.CONFORMANCE_DEVICE) {
   const rows = failures.map(
     ({ name, message }) =>
       `| ${cell(name)} | ${cell(reasonFor(name) ?? `unexplained: ${message.split('\n')[0]}`)} |`,

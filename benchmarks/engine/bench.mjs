@@ -1,5 +1,6 @@
 // Times the engine against tfjs's WebAssembly backend and, where `python3` (or $PYTHON) has torch, eager PyTorch:
-// `npm run bench:engine -- [--runs N] [--tasks a,b] [--engines onnx,wasm,pytorch] [--growth] [--json FILE]`.
+// `npm run bench:engine -- [--runs N] [--tasks a,b] [--engines onnx,wasm,pytorch] [--growth] [--json FILE]`; engines are named
+// with their device where that is no processor: onnx:cuda, onnx:webgpu, pytorch:cuda.
 // The engines take turns, each in a process of its own, so that a busy moment of the machine meets all of them.
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';

@@ -8,14 +8,15 @@ export const PYTHON = process.env.PYTHON ?? 'python3';
 /**
  * Starts an engine: `ask(task)` answers with `milliseconds`, or with `peakMegabytes` for the task `memory`.
  *
- * @param name - a tfjs backend, or `pytorch`
+ * @param name - a tfjs backend or `pytorch`, with `:DEVICE` behind it for another device than the processor: `onnx:cuda`
  * @param size - as SIZE in tasks.mjs
  */
 export function startEngine(name, size) {
-  return name === 'pytorch' ? torchEngine(size) : tfjsEngine(name, size);
+  const [peer, device] = name.split(':');
+  return peer === 'pytorch' ? torchEngine(size, device) : tfjsEngine(name, size);
 }
 
-/** A Node process that computes with one tfjs backend. */
+/** A Node process that computes with one tfjs backend, on the device behind its name. */
 function tfjsEngine(name, size) {
   const script = fileURLToPath(new URL('worker.mjs', import.meta.url));
   const child = fork(script, [name, JSON.stringify(size)]);
@@ -30,7 +31,7 @@ function tfjsEngine(name, size) {
 }
 
 /** A Python process that answers each task with a number. */
-async function torchProcess(size, threads) {
+async function torchProcess(size, threads, device = 'cpu') {
   const { batch, context, horizon, vocabulary, ...shape } = size;
   const sizes = {
     ...shape,
@@ -39,6 +40,7 @@ async function torchProcess(size, threads) {
     horizon,
     vocabularySize: vocabulary,
     threads,
+    device,
   };
   const script = fileURLToPath(new URL('../peers/pytorch_transformer.py', import.meta.url));
   const child = spawn(PYTHON, [script, JSON.stringify(sizes)], { stdio: ['pipe', 'pipe', 'inherit'] });
@@ -52,9 +54,11 @@ async function torchProcess(size, threads) {
   return { ask, end: () => child.kill() };
 }
 
-/** PyTorch with one thread and with two, whichever is faster at the moment. */
-async function torchEngine(size) {
-  const variants = [await torchProcess(size, 1), await torchProcess(size, 2)];
+/** PyTorch with one thread and with two, whichever is faster at the moment; or on a device that is no processor. */
+async function torchEngine(size, device) {
+  const variants = device
+    ? [await torchProcess(size, 1, device)]
+    : [await torchProcess(size, 1), await torchProcess(size, 2)];
   const ask = async (task) => {
     const answers = [];
     for (const variant of variants) answers.push(await variant.ask(task));

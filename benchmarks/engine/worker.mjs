@@ -5,8 +5,9 @@ import { selectBackend } from '@rollcast/core';
 
 import { prepare } from './tasks.mjs';
 
-const [backend, size] = process.argv.slice(2);
-await selectBackend(backend);
+const [engine, size] = process.argv.slice(2);
+const [backend, device] = engine.split(':');
+await selectBackend(backend, { device });
 const { tasks, finish } = prepare(JSON.parse(size));
 
 process.on('message', ({ task }) => {

@@ -2,7 +2,7 @@
 
 Reads one task a line from standard input and answers with the milliseconds that it took, so that the benchmark can
 alternate between engines: `train-step`, `rollout`, `score`, `ppo-iteration`. Configuration comes as JSON in the first
-argument: width, layers, heads, vocabularySize, batchSize, contextLength, horizon, threads.
+argument: width, layers, heads, vocabularySize, batchSize, contextLength, horizon, threads, device.
 
 Same model, same shapes, same work as ours: pre-LayerNorm, rotary positions, causal attention, GELU in its sigmoid form, tied
 head, value head; sampling by torch.multinomial with log-probabilities kept; AdamW; gradients clipped by their global norm.
@@ -21,6 +21,7 @@ D, LAYERS, HEADS = config["width"], config["layers"], config["heads"]
 V, B, W, L = config["vocabularySize"], config["batchSize"], config["contextLength"], config["horizon"]
 HEAD = D // HEADS
 torch.set_num_threads(config["threads"])
+torch.set_default_device(config["device"])
 torch.manual_seed(1)
 FUTURE = torch.full((W + L, W + L), float("-inf")).triu(1)
 
@@ -158,4 +159,6 @@ for line in sys.stdin:
         continue
     start = time.perf_counter()
     TASKS[task]()
+    if config["device"] == "cuda":
+        torch.cuda.synchronize()
     print((time.perf_counter() - start) * 1000, flush=True)

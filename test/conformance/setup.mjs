@@ -6,5 +6,5 @@ import { setTestEnvs } from '@tensorflow/tfjs-core/dist/jasmine_util.js';
 import { registerOnnxBackend } from '@rollcast/tfjs-onnxruntime';
 
 const backendName = process.env.CONFORMANCE_BACKEND ?? 'onnx';
-if (backendName === 'onnx') registerOnnxBackend();
+if (backendName === 'onnx') registerOnnxBackend({ device: process.env.CONFORMANCE_DEVICE });
 setTestEnvs([{ name: backendName, backendName, isDataSync: true }]);

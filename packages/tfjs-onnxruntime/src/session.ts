@@ -49,6 +49,8 @@ export function loadRuntime(): Binding {
   const require = createRequire(import.meta.url);
   // ONNX Runtime reports its use to its makers unless told not to, and leaves files in the temporary folder for that
   process.env['ORT_DISABLE_TELEMETRY'] ??= '1';
+  // products on CUDA in float32, not in TF32, whose ten bits of mantissa are too few for a ratio of 1 and a KL of 0
+  process.env['NVIDIA_TF32_OVERRIDE'] ??= '0';
   try {
     const binding = require('onnxruntime-node/dist/binding.js') as Binding;
     binding.initOrt();

@@ -136,7 +136,10 @@ export class DegradationTransformer implements SoftSequencePolicy {
     const scores = tf.tidy(() => {
       const weights = transformerWeights(this.parameters, this.config);
       // the prediction of token t is read at position t − 1, so that the last token is not read
-      const seen = tf.concat([contextTokens, tf.slice(actions, [0, 0], [batch, horizon - 1])], 1);
+      const seen =
+        horizon === 1
+          ? contextTokens
+          : tf.concat([contextTokens, tf.slice(actions, [0, 0], [batch, horizon - 1])], 1);
       const ids = tf.reshape<tf.Rank.R1>(seen, [-1]);
       const x = embed(ids, weights.embedding);
       const hidden = this.lastHidden(x, firstProjections(ids, x, weights), batch, horizon, weights);

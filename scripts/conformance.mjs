@@ -6,7 +6,6 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 import { build } from 'esbuild';
-import { format } from 'prettier';
 
 import { reasonFor } from '../test/conformance/reasons.mjs';
 
@@ -68,6 +67,7 @@ console.log(
 for (const { name, message } of failures) console.log(`- ${name}\n    ${message.split('\n')[0]}`);
 
 if (!filter && !process.env.CONFORMANCE_BACKEND && !process.env.CONFORMANCE_DEVICE) {
+  const { format } = await import('prettier');
   const rows = failures.map(
     ({ name, message }) =>
       `| ${cell(name)} | ${cell(reasonFor(name) ?? `unexplained: ${message.split('\n')[0]}`)} |`,

@@ -15,6 +15,7 @@ import { INTERVALS, type Calibration, type DegradationWindow } from '@rollcast/e
 import { z } from 'zod';
 
 import { quoted } from './flags.js';
+import type { ForecastShape } from './paths.js';
 
 const calibrationFile = z.strictObject({
   rollcast: z.string(),
@@ -25,8 +26,10 @@ const calibrationFile = z.strictObject({
     .array(z.strictObject({ name: z.string(), units: z.array(z.string()).min(1), windows: z.int().min(1) }))
     .min(1),
   samples: z.int().min(2),
-  /** As `GenerateOptions.trim`; another one makes other paths. */
-  trim: z.number().min(0).lt(0.5).default(0),
+  /** Of the paths; with another one they are others. Files from before it was there have paths that nothing was done to. */
+  shape: z
+    .strictObject({ trim: z.number().min(0).lt(0.5), lineShare: z.number().min(0).max(1) })
+    .default({ trim: 0, lineShare: 0 }),
   seed: z.int().min(0),
   calibration: z.strictObject({
     blockLength: z.int().min(1),
@@ -77,7 +80,7 @@ export function chooseCalibration(
   run: RunDirectory,
   checkpoint: Checkpoint,
   wanted: boolean | undefined,
-  trim: number,
+  shape: ForecastShape,
 ): { file?: CalibrationFile; note?: string } {
   if (wanted === false) {
     return existsSync(run.calibrationFile)
@@ -96,9 +99,9 @@ export function chooseCalibration(
     if (wanted) throw new ConfigError(`--calibrated: ${why}; run ${make} --checkpoint ${checkpoint.update}.`);
     return { note: `intervals are not calibrated: ${why}.` };
   }
-  if (file.trim !== trim) {
-    const why = `${run.calibrationFile} was made with --trim ${file.trim}, and this is --trim ${trim}`;
-    if (wanted) throw new ConfigError(`--calibrated: ${why}; run ${make} --trim ${trim}.`);
+  if (shapeFlags(file.shape) !== shapeFlags(shape)) {
+    const why = `${run.calibrationFile} was made with ${shapeFlags(file.shape)}, and this is ${shapeFlags(shape)}`;
+    if (wanted) throw new ConfigError(`--calibrated: ${why}; run ${make} ${shapeFlags(shape)}.`);
     return { note: `intervals are not calibrated: ${why}.` };
   }
   const of = file.sets.map(
@@ -108,6 +111,10 @@ export function chooseCalibration(
     file,
     note: `intervals are calibrated on ${of.join(', ')}${wanted ? '' : '; --no-calibrated turns it off'}.`,
   };
+}
+
+function shapeFlags({ trim, lineShare }: ForecastShape): string {
+  return `--trim ${trim} --line-share ${lineShare}`;
 }
 
 /** Windows of units that did not calibrate. */

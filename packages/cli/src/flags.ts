@@ -14,27 +14,31 @@ export function integer(least: number, most = Number.MAX_SAFE_INTEGER): (text: s
   };
 }
 
-/** A finite number above (or at) a bound, for commander. */
+/** A finite number within bounds, for commander. */
 export function number({
   above,
   least,
   below,
+  most,
 }: {
   above?: number;
   least?: number;
   below?: number;
+  most?: number;
 }): (text: string) => number {
   return (text) => {
     const value = Number(text);
     const inside =
       (above === undefined || value > above) &&
       (least === undefined || value >= least) &&
-      (below === undefined || value < below);
+      (below === undefined || value < below) &&
+      (most === undefined || value <= most);
     if (text.trim() === '' || !Number.isFinite(value) || !inside) {
       const bounds = [
         above !== undefined && `> ${above}`,
         least !== undefined && `≥ ${least}`,
         below !== undefined && `< ${below}`,
+        most !== undefined && `≤ ${most}`,
       ];
       throw new InvalidArgumentError(
         `Expected ${['a number', bounds.filter(Boolean).join(' and ')].filter(Boolean).join(' ')}.`,

@@ -17,7 +17,7 @@ import {
   type ValueTokeniser,
 } from '@rollcast/envs';
 
-import { generatePaths } from './paths.js';
+import { samplePaths, type ForecastShape } from './paths.js';
 
 /** The deciles, in percent. */
 export const DECILES = [10, 20, 30, 40, 50, 60, 70, 80, 90] as const;
@@ -122,8 +122,7 @@ export interface ForecastOptions {
   horizon: number;
   /** Sampled paths a unit. */
   paths: number;
-  /** See `GenerateOptions.trim`. */
-  trim: number;
+  shape: ForecastShape;
   /** L of the training. */
   trainedHorizon: number;
   seed: number;
@@ -150,7 +149,7 @@ export function forecastUnit(
     tokeniser,
     horizon,
     paths: count,
-    trim,
+    shape,
     trainedHorizon,
     seed,
     threshold,
@@ -160,16 +159,11 @@ export function forecastUnit(
   } = options;
   const { values, lastTime, timeStep, resampled } = context;
   const last = values[values.length - 1];
-  const generated = generatePaths({
-    model,
-    tokeniser,
-    contexts: new Array<Float64Array>(count).fill(values),
-    horizon,
-    random: new RandomStream(seed, `forecast/${series.unit}`),
-    trim,
-    trainedHorizon,
-    onBatch,
-  });
+  const [generated] = samplePaths(
+    { model, tokeniser, contexts: [values], horizon, trainedHorizon, onBatch, ...shape },
+    count,
+    () => new RandomStream(seed, `forecast/${series.unit}`),
+  );
   const oriented = calibration ? calibratePaths(generated, values, calibration) : generated;
   const paths = oriented.map((path) => orient(path, sign));
   return {

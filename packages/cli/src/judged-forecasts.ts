@@ -20,7 +20,7 @@ import {
   type RLDataset,
 } from '@rollcast/envs';
 
-import { GENERATION_BATCH, generatePaths, samplePaths } from './paths.js';
+import { GENERATION_BATCH, greedyPaths, samplePaths, type ForecastShape } from './paths.js';
 
 export interface EvaluateOptions {
   /** Where the windows are from. */
@@ -32,8 +32,7 @@ export interface EvaluateOptions {
   referencePolicy: DegradationTransformer;
   /** Sampled paths a window. */
   samples: number;
-  /** See `GenerateOptions.trim`. */
-  trim: number;
+  shape: ForecastShape;
   /** L of the training. */
   trainedHorizon: number;
   seed: number;
@@ -142,13 +141,16 @@ export function policyForecasts(
   options: EvaluateOptions,
   tick: (n: number) => void,
 ): PolicyForecasts {
-  const { windows, samples, trim, trainedHorizon, seed, referencePolicy } = options;
+  const { windows, samples, shape, trainedHorizon, seed, referencePolicy } = options;
   const { tokeniser, environment } = options;
   const { horizon } = environment;
   const contexts = windows.map(({ context }) => context);
-  const request = { model, tokeniser, contexts, horizon, trainedHorizon, trim, onBatch: tick };
-  const greedy = generatePaths(request);
-  const sampled = samplePaths(request, samples, (s) => new RandomStream(seed, `evaluation/sample/${s}`));
+  const request = { model, tokeniser, contexts, horizon, trainedHorizon, onBatch: tick, ...shape };
+  const greedy = greedyPaths(request);
+  const sampled = samplePaths(request, samples, (w) => {
+    const { unit, start } = windows[w];
+    return new RandomStream(seed, `evaluation/sample/${unit}/${start}`);
+  });
   const klPerToken = model === referencePolicy ? 0 : klToReference(model, options);
   return { greedy, sampled, klPerToken };
 }

@@ -1,91 +1,108 @@
 /** Paths of a model, generated in batches: what evaluations and forecasts are made of. */
-import type { DegradationTransformer, RandomStream } from '@rollcast/core';
-import type { ValueTokeniser } from '@rollcast/envs';
+import { StratifiedUniforms, type DegradationTransformer, type RandomStream, type Uniforms } from '@rollcast/core';
+import { towardsLine, type ValueTokeniser } from '@rollcast/envs';
 
 /** Sequences generated at a time: enough to keep the arithmetic busy, little enough to stay in memory. */
 export const GENERATION_BATCH = 256;
 
-/** Share of the probability that forecasts cut off at each end of every step's distribution, unless asked otherwise. */
-export const FORECAST_TRIM = 0.01;
+/** What is made of a model's distribution before it is a forecast. */
+export interface ForecastShape {
+  /** See `GenerateOptions.trim`. */
+  readonly trim: number;
+  /** See `towardsLine`. */
+  readonly lineShare: number;
+}
 
-export interface PathRequest {
+/** The shape of forecasts, unless asked otherwise. */
+export const FORECAST_SHAPE: ForecastShape = { trim: 0.01, lineShare: 0.1 };
+
+export interface PathRequest extends ForecastShape {
   model: DegradationTransformer;
   /** The one of the model's checkpoint. */
   tokeniser: ValueTokeniser;
-  /** [n][W] oriented values, one path each; the same context may come several times. */
+  /** [n][W] oriented values. */
   contexts: readonly ArrayLike<number>[];
   /** L; may be longer than the one that the model was trained for. */
   horizon: number;
   /** L of the training: beyond it a path goes on in stretches, each from the last W points before it. */
   trainedHorizon: number;
-  /** Of the samples; without it the most likely token is taken at each step. */
-  random?: RandomStream;
-  /** See `GenerateOptions.trim`. */
-  trim: number;
   /** Told after each batch how many paths it had. */
   onBatch?: (paths: number) => void;
 }
 
-/**
- * Several sampled continuations of each context, [n][samples][L] oriented values. Path s of every context comes from a stream of
- * its own, so that more samples are the same ones and some more. Leaves no tensor behind.
- *
- * @param stream - the stream of path s
- */
-export function samplePaths(
-  request: Omit<PathRequest, 'random'>,
-  samples: number,
-  stream: (s: number) => RandomStream,
-): Float64Array[][] {
-  const sampled: Float64Array[][] = request.contexts.map(() => []);
-  for (let s = 0; s < samples; s++) {
-    generatePaths({ ...request, random: stream(s) }).forEach((path, w) => sampled[w].push(path));
-  }
-  return sampled;
+/** The likeliest continuation of each context, step by step: [n][L] oriented values. Leaves no tensor behind. */
+export function greedyPaths(request: PathRequest): Float64Array[] {
+  const { contexts, lineShare } = request;
+  return inBatches(contexts, GENERATION_BATCH).flatMap((batch) =>
+    generatePaths(request, batch).map((path, i) => towardsLine([path], batch[i], lineShare)[0]),
+  );
 }
 
 /**
- * One continuation of each context, [n][L] oriented values. Beyond the trained horizon the last W points of a path, forecast ones
- * among them, become the context of the next stretch, with a scaling of their own: that is what the model knows. Leaves no tensor
- * behind.
+ * Several sampled continuations of each context, [n][samples][L] oriented values, spread evenly over the distribution
+ * (`StratifiedUniforms`). They depend on the stream of their context, and not on what other contexts there are. Leaves no tensor behind.
+ *
+ * @param stream - the stream of context c
  */
-export function generatePaths(request: PathRequest): Float64Array[] {
-  const { contexts, horizon, trainedHorizon, onBatch } = request;
-  const paths: Float64Array[] = [];
-  for (let start = 0; start < contexts.length; start += GENERATION_BATCH) {
-    const histories = contexts
-      .slice(start, start + GENERATION_BATCH)
-      .map((context) => ({ context, path: new Float64Array(horizon) }));
-    for (let done = 0; done < horizon; done += trainedHorizon) {
-      const steps = Math.min(trainedHorizon, horizon - done);
-      const seen = histories.map(({ context, path }) => lastPoints(context, path.subarray(0, done)));
-      stretch(request, seen, steps).forEach((values, b) => histories[b].path.set(values, done));
+export function samplePaths(
+  request: PathRequest,
+  samples: number,
+  stream: (c: number) => RandomStream,
+): Float64Array[][] {
+  const { contexts, lineShare } = request;
+  const streams = contexts.map((_, c) => stream(c));
+  const sampled: Float64Array[][] = contexts.map(() => []);
+  const together = Math.max(1, Math.floor(GENERATION_BATCH / samples));
+  for (const batch of inBatches([...contexts.keys()], together)) {
+    for (let done = 0; done < samples; done += GENERATION_BATCH) {
+      const rows = Math.min(GENERATION_BATCH, samples - done);
+      const random = new StratifiedUniforms(
+        batch.map((c) => streams[c]),
+        rows,
+      );
+      const repeated = batch.flatMap((c) => new Array<ArrayLike<number>>(rows).fill(contexts[c]));
+      generatePaths(request, repeated, random).forEach((path, row) =>
+        sampled[batch[Math.floor(row / rows)]].push(path),
+      );
     }
-    paths.push(...histories.map(({ path }) => path));
-    onBatch?.(histories.length);
   }
+  return sampled.map((paths, c) => towardsLine(paths, contexts[c], lineShare));
+}
+
+function inBatches<T>(all: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(all.length / size) }, (_, i) => all.slice(i * size, (i + 1) * size));
+}
+
+/**
+ * One continuation of each context, as the model has it, [n][L] oriented values. Beyond the trained horizon the last W points of a path,
+ * forecast ones among them, become the context of the next stretch, with a scaling of their own: that is what the model knows.
+ *
+ * @param random - of the samples; without it the most likely token is taken at each step
+ */
+function generatePaths(
+  { model, tokeniser, horizon, trainedHorizon, trim, onBatch }: PathRequest,
+  contexts: readonly ArrayLike<number>[],
+  random?: Uniforms,
+): Float64Array[] {
+  const paths = contexts.map(() => new Float64Array(horizon));
+  const [batchSize, length] = [contexts.length, contexts[0].length];
+  for (let done = 0; done < horizon; done += trainedHorizon) {
+    const steps = Math.min(trainedHorizon, horizon - done);
+    const seen = contexts.map((context, b) => lastPoints(context, paths[b].subarray(0, done)));
+    const scalings = seen.map((context) => tokeniser.fit(context));
+    const contextTokens = new Int32Array(batchSize * length);
+    seen.forEach((context, b) => contextTokens.set(tokeniser.encode(context, scalings[b], 0), b * length));
+    const { tokens } = model.generate({ contextTokens, batchSize, horizon: steps, random, trim });
+    paths.forEach((path, b) =>
+      path.set(tokeniser.decode(tokens.subarray(b * steps, (b + 1) * steps), scalings[b], length), done),
+    );
+  }
+  onBatch?.(batchSize);
   return paths;
 }
 
 /** The last W points of a context of W points and what follows it. */
 function lastPoints(context: ArrayLike<number>, path: Float64Array): ArrayLike<number> {
   if (path.length === 0) return context;
-  const length = context.length;
-  return Float64Array.from([...Array.from(context), ...path].slice(-length));
-}
-
-/** At most the trained horizon of each of some contexts. */
-function stretch(
-  { model, tokeniser, random, trim }: PathRequest,
-  contexts: readonly ArrayLike<number>[],
-  horizon: number,
-): Float64Array[] {
-  const scalings = contexts.map((context) => tokeniser.fit(context));
-  const length = contexts[0].length;
-  const contextTokens = new Int32Array(contexts.length * length);
-  contexts.forEach((context, b) => contextTokens.set(tokeniser.encode(context, scalings[b], 0), b * length));
-  const { tokens } = model.generate({ contextTokens, batchSize: contexts.length, horizon, random, trim });
-  return scalings.map((scaling, b) =>
-    tokeniser.decode(tokens.subarray(b * horizon, (b + 1) * horizon), scaling, length),
-  );
+  return Float64Array.from([...Array.from(context), ...path].slice(-context.length));
 }

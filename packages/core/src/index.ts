@@ -64,6 +64,7 @@ export type {
   StepPolicy,
 } from './policy.js';
 export { philox4x32, RandomStream } from './random.js';
+export { StratifiedUniforms, type Uniforms } from './stratified-uniforms.js';
 export type { RandomState } from './random.js';
 export { Registry } from './registry.js';
 export { backendDevices, backendNames, backendReports, deviceReports, selectBackend } from './runtime.js';

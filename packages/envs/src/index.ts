@@ -115,6 +115,7 @@ export { physicalLaws, simulate, simulatorOptions, simulators } from './degradat
 export type { Simulator, SimulatorName, SimulatorOptions } from './degradation/simulators.js';
 export { saturationShare, tokenSource, tokenWindows, windowTokens } from './degradation/teacher-forcing.js';
 export type { ValueTokeniser } from './degradation/tokeniser.js';
+export { towardsLine } from './degradation/towards-line.js';
 export { WindowMixture } from './degradation/window-mixture.js';
 export type { MixturePart } from './degradation/window-mixture.js';
 export { GridWorld, gridWorldOptimalReturn, gridWorldOptions, gridWorldValue } from './grid-world.js';

@@ -23,7 +23,7 @@ import {
   type CheckpointChoice,
   type LoadedModel,
 } from '../model-files.js';
-import { samplePaths } from '../paths.js';
+import { samplePaths, type ForecastShape } from '../paths.js';
 import { progress } from '../progress.js';
 import { renderTextTable, type Table } from '../report/table.js';
 import type { JudgedSet } from '../windows.js';
@@ -32,18 +32,17 @@ import {
   addCheckpointFlag,
   prepareFile,
   startBackend,
-  trimOption,
+  addShapeFlags,
   withLogger,
   type BackendFlags,
 } from './shared.js';
 
-interface CalibrateFlags extends DataFlags, BackendFlags {
+interface CalibrateFlags extends DataFlags, BackendFlags, ForecastShape {
   run: string;
   checkpoint?: CheckpointChoice;
   only?: string[];
   windowsPerUnit: number;
   samples: number;
-  trim: number;
   share: number;
   guarantee: boolean;
   seed: number;
@@ -62,7 +61,6 @@ export function addCalibrate(program: Command): void {
   addCheckpointFlag(command)
     .option('--windows-per-unit <count>', 'evenly spaced windows of each unit', integer(1), 40)
     .option('--samples <paths>', 'sampled paths a window', integer(20, 10_000), 99)
-    .addOption(trimOption())
     .option(
       '--share <share>',
       'share of the units that calibrate; the others judge the result (1: all calibrate)',
@@ -79,7 +77,7 @@ export function addCalibrate(program: Command): void {
         .conflicts('data'),
     )
     .option('--seed <number>', 'seed of the sampled paths and of which units calibrate', integer(0), 0);
-  addBackendFlags(addDataFlags(command)).addHelpText('after', HELP).action(runCalibrate);
+  addBackendFlags(addDataFlags(addShapeFlags(command))).addHelpText('after', HELP).action(runCalibrate);
 }
 
 const HELP = `
@@ -129,7 +127,7 @@ interface CalibrateParts {
 
 /** Finds and writes the calibration, and says what it does to units that did not calibrate. */
 function calibrate({ run, update, loaded, sets }: CalibrateParts, flags: CalibrateFlags): void {
-  const { samples, trim, share, seed, guarantee, windowsPerUnit } = flags;
+  const { samples, trim, lineShare, share, seed, guarantee, windowsPerUnit } = flags;
   const speaks = ({ dataset }: JudgedSet): boolean => dataset.units.length >= FEWEST_UNITS;
   const small = sets.some(speaks) ? sets.filter((set) => !speaks(set)) : [];
   const split = sets.map((set) => {
@@ -160,7 +158,8 @@ function calibrate({ run, update, loaded, sets }: CalibrateParts, flags: Calibra
       windows: part.calibrating.length,
     }))
     .filter(({ units }) => units.length > 0);
-  writeCalibration(run, { update, sets: made, samples, trim, seed, calibration });
+  const shape = { trim, lineShare };
+  writeCalibration(run, { update, sets: made, samples, shape, seed, calibration });
   for (const { name, judging } of parts) {
     console.log(
       judging.windows.length > 0
@@ -186,7 +185,7 @@ function calibrate({ run, update, loaded, sets }: CalibrateParts, flags: Calibra
 function sampled(
   { model, tokeniser, description: { horizon } }: LoadedModel,
   windows: readonly DegradationWindow[],
-  { samples, trim, seed }: CalibrateFlags,
+  { samples, trim, lineShare, seed }: CalibrateFlags,
 ): Float64Array[][] {
   const bar = progress({ label: 'calibrating', total: windows.length * samples, unit: 'sequences' });
   let done = 0;
@@ -194,9 +193,9 @@ function sampled(
   const onBatch = (count: number): void => bar.tick((done += count));
   try {
     return samplePaths(
-      { model, tokeniser, contexts, horizon, trainedHorizon: horizon, trim, onBatch },
+      { model, tokeniser, contexts, horizon, trainedHorizon: horizon, trim, lineShare, onBatch },
       samples,
-      (s) => new RandomStream(seed, `calibration/sample/${s}`),
+      (w) => new RandomStream(seed, `calibration/sample/${windows[w].unit}/${windows[w].start}`),
     );
   } finally {
     bar.done();

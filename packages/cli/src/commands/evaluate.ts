@@ -28,7 +28,7 @@ import {
   subjectOf,
   type CheckpointChoice,
 } from '../model-files.js';
-import { FORECAST_TRIM } from '../paths.js';
+import { FORECAST_SHAPE, type ForecastShape } from '../paths.js';
 import { progress } from '../progress.js';
 import {
   drawCharts,
@@ -45,18 +45,16 @@ import {
   addCheckpointFlag,
   prepareFile,
   startBackend,
-  trimOption,
+  addShapeFlags,
   withLogger,
   type BackendFlags,
 } from './shared.js';
 
 /** What to judge, and on what. */
-interface EvaluateRequest extends SetChoice, WindowChoice {
+interface EvaluateRequest extends SetChoice, WindowChoice, Partial<ForecastShape> {
   run: string;
   checkpoint?: CheckpointChoice;
   samples: number;
-  /** @defaultValue FORECAST_TRIM */
-  trim?: number;
   seed: number;
   calibrated?: boolean;
 }
@@ -72,7 +70,8 @@ interface EvaluateFlags extends EvaluateRequest, BackendFlags {
 /** Flags that mean something for forecasts alone, and those for runs on step and sequence environments alone. */
 const FORECAST_FLAGS: readonly string[] = [
   ...DATA_FLAGS,
-  ...['only', 'windowsPerUnit', 'backtest', 'every', 'samples', 'trim', 'threshold', 'horizon', 'calibrated'],
+  ...['only', 'windowsPerUnit', 'backtest', 'every', 'samples'],
+  ...['trim', 'lineShare', 'threshold', 'horizon', 'calibrated'],
 ];
 const EPISODE_FLAGS: readonly string[] = ['env', 'episodes', 'greedy', 'sampled'];
 
@@ -97,8 +96,7 @@ export function addEvaluate(program: Command): void {
       integer(1),
     )
     .option('--horizon <steps>', 'forecasts: steps ahead to judge (default: as trained)', integer(1))
-    .option('--samples <paths>', 'forecasts: sampled paths a window', integer(2), 16)
-    .addOption(trimOption())
+    .option('--samples <paths>', 'forecasts: sampled paths a window', integer(2), 32)
     .option('--episodes <count>', 'step and sequence environments: episodes, or sequences', integer(1), 100)
     .addOption(
       new Option(
@@ -127,7 +125,7 @@ export function addEvaluate(program: Command): void {
         .conflicts('data'),
     )
     .option('--json <file>', 'also write the table as JSON');
-  addBackendFlags(addDataFlags(command));
+  addBackendFlags(addDataFlags(addShapeFlags(command)));
   command.action(runEvaluate);
 }
 
@@ -237,9 +235,10 @@ export async function evaluateRun(
   backend: string,
 ): Promise<{ run: RunDirectory; evaluations: Evaluation[]; charts: ReportChart[] }> {
   const { run, checkpoint } = openForecastRun(flags.run, flags.checkpoint);
-  const { trim = FORECAST_TRIM } = flags;
+  const { trim, lineShare } = { ...FORECAST_SHAPE, ...flags };
+  const shape = { trim, lineShare };
   const { sets, notes } = evaluationSets(flags, run);
-  const { file: calibration, note } = chooseCalibration(run, checkpoint, flags.calibrated ?? false, trim);
+  const { file: calibration, note } = chooseCalibration(run, checkpoint, flags.calibrated ?? false, shape);
   const judged = judgedWindows(sets, flags, calibration);
   return withLogger(run, async (logger) => {
     logger.info(backend);
@@ -277,7 +276,7 @@ export async function evaluateRun(
           windows,
           ...models,
           samples,
-          trim,
+          shape,
           trainedHorizon: loaded.description.horizon,
           seed,
           threshold,

@@ -9,6 +9,7 @@ import { addDataFlags, fileSource, type DataFlags } from '../data-source.js';
 import { integer, number } from '../flags.js';
 import { crossingRule, forecastUnit, forecastUnits, type UnitForecast } from '../forecasting.js';
 import { openForecastRun, readModel, type CheckpointChoice, type LoadedModel } from '../model-files.js';
+import type { ForecastShape } from '../paths.js';
 import { progress } from '../progress.js';
 import {
   DRAWN_UNITS,
@@ -27,16 +28,15 @@ import {
   addCheckpointFlag,
   prepareFile,
   startBackend,
-  trimOption,
+  addShapeFlags,
   type BackendFlags,
 } from './shared.js';
 
-interface ForecastFlags extends DataFlags, BackendFlags {
+interface ForecastFlags extends DataFlags, BackendFlags, ForecastShape {
   run: string;
   checkpoint?: CheckpointChoice;
   horizon?: number;
   paths: number;
-  trim: number;
   threshold?: number;
   seed: number;
   calibrated?: boolean;
@@ -67,7 +67,6 @@ export function addForecast(program: Command): void {
       'in the units of the data: also say when it is crossed, in the direction of wear',
       number({}),
     )
-    .addOption(trimOption())
     .option('--seed <number>', 'seed of the sampled paths', integer(0), 0)
     .option('--calibrated', 'calibrate the intervals (default: when rollcast calibrate was run)')
     .option('--no-calibrated', 'leave the paths as the model made them')
@@ -75,7 +74,7 @@ export function addForecast(program: Command): void {
     .option('--sample-paths', 'also write the sampled paths, to OUT-paths.csv')
     .option('--plot <file>', 'also draw the forecasts, to a .svg or .png')
     .option('--json <file>', 'also write everything as JSON');
-  addBackendFlags(command).addHelpText('after', HELP).action(runForecast);
+  addBackendFlags(addShapeFlags(command)).addHelpText('after', HELP).action(runForecast);
 }
 
 const HELP = `
@@ -96,7 +95,7 @@ async function runForecast(flags: ForecastFlags): Promise<void> {
   const source = fileSource(flags);
   if (!source) throw new ConfigError('--data FILE is needed: the histories to forecast.');
   const { run, checkpoint } = openForecastRun(flags.run, flags.checkpoint);
-  const { file: calibration, note } = chooseCalibration(run, checkpoint, flags.calibrated, flags.trim);
+  const { file: calibration, note } = chooseCalibration(run, checkpoint, flags.calibrated, flags);
   const set = loadSeries(source, { leaveOutBadUnits: true });
   console.error(await startBackend(flags));
   const loaded = readModel(checkpoint);
@@ -154,7 +153,7 @@ function forecastAll(
 ): ForecastReport {
   const { model, tokeniser, description } = loaded;
   const { contextLength } = description;
-  const { horizon = description.horizon, paths, trim, seed, threshold } = flags;
+  const { horizon = description.horizon, paths, trim, lineShare, seed, threshold } = flags;
   const { units, leftOut, notes } = forecastUnits(set, { contextLength, threshold });
   const told = [...notes];
   if (threshold !== undefined) told.push(`${crossingRule(set, threshold)}.`);
@@ -178,7 +177,7 @@ function forecastAll(
         horizon,
         trainedHorizon: description.horizon,
         paths,
-        trim,
+        shape: { trim, lineShare },
         seed,
         threshold,
         keepPaths,

@@ -17,7 +17,7 @@ import { Option, type Command } from 'commander';
 
 import { givenFlags, integer, number } from '../flags.js';
 import type { CheckpointChoice } from '../model-files.js';
-import { FORECAST_TRIM } from '../paths.js';
+import { FORECAST_SHAPE } from '../paths.js';
 
 /** Flags of every command that computes. */
 export interface BackendFlags {
@@ -39,14 +39,21 @@ export function addBackendFlags(command: Command): Command {
     .option('--threads <count>', 'threads of the backend onnx (default: the number of cores)', integer(1));
 }
 
-/** The flag of every command that samples forecasts. */
-export function trimOption(): Option {
-  return new Option(
-    '--trim <share>',
-    'forecasts: share of the probability that is cut off at each end of every step',
-  )
-    .argParser(number({ least: 0, below: 0.5 }))
-    .default(FORECAST_TRIM);
+/** The flags of every command that samples forecasts: those of `ForecastShape`. */
+export function addShapeFlags(command: Command): Command {
+  return command
+    .option(
+      '--trim <share>',
+      'forecasts: share of the probability that is cut off at each end of every step',
+      number({ least: 0, below: 0.5 }),
+      FORECAST_SHAPE.trim,
+    )
+    .option(
+      '--line-share <share>',
+      'forecasts: how far their median is moved towards the line through the context, from 0 (not) to 1 (onto it)',
+      number({ least: 0, most: 1 }),
+      FORECAST_SHAPE.lineShare,
+    );
 }
 
 /** The flag of every command that reads a run of forecasts. */

@@ -4,7 +4,7 @@ import type { ParameterStore } from '../nn/parameters.js';
 import { RowCache } from '../nn/row-cache.js';
 import { rotaryTable, rotationMatrices } from '../nn/rotary.js';
 import type { Generation } from '../policy.js';
-import type { RandomStream } from '../random.js';
+import type { Uniforms } from '../stratified-uniforms.js';
 import { compile, tf, type CompiledFunction } from '../tf.js';
 import type { ResolvedDegradationTransformerOptions } from './degradation-transformer.js';
 import {
@@ -36,7 +36,7 @@ export interface DecodeOptions {
   readonly batchSize: number;
   readonly horizon: number;
   /** Without it the most likely token is taken. */
-  readonly random?: RandomStream;
+  readonly random?: Uniforms;
   /** See `GenerateOptions.trim`. */
   readonly trim: number;
   readonly withDistribution: boolean;

@@ -10,6 +10,7 @@ import { exactKl } from '../math/kl.js';
 import { entropy } from '../math/losses.js';
 import type { GenerateOptions, Generation, SequenceScores, SoftSequencePolicy } from '../policy.js';
 import { RandomStream } from '../random.js';
+import type { Uniforms } from '../stratified-uniforms.js';
 import { tf } from '../tf.js';
 import { Decoder } from './decoder.js';
 import { smoothEmbedding } from './smooth-embedding.js';
@@ -189,8 +190,12 @@ export class DegradationTransformer implements SoftSequencePolicy {
     return Math.max(1, Math.floor(PASS_ELEMENTS / (length * mlpRatio * width)));
   }
 
-  /** {@inheritDoc SequencePolicy.generate} @throws {ShapeError} when the context is not B × W tokens */
-  generate(options: GenerateOptions): Generation {
+  /**
+   * {@inheritDoc SequencePolicy.generate}
+   *
+   * @throws {ShapeError} when the context is not B × W tokens
+   */
+  generate(options: Omit<GenerateOptions, 'random'> & { random?: Uniforms }): Generation {
     const { contextTokens, batchSize, trim = 0, withDistribution = false } = options;
     const context = contextTokens.length / batchSize;
     if (!Number.isInteger(context) || context < 1) {

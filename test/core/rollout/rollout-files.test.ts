@@ -41,6 +41,11 @@ test.each(['tokens', 'steps'] as const)('a rollout of %s comes back as it was, N
   expect(decodeRollout(files(rollout(kind)), 'dump')).toEqual(rollout(kind));
 });
 
+test('a component may be called __proto__', () => {
+  const named = { ...rollout('tokens'), components: { ['__proto__']: Float32Array.of(1, 2) } };
+  expect(Object.keys(decodeRollout(files(named), 'dump').components)).toEqual(['__proto__']);
+});
+
 test('so does one of any size and any bits', () => {
   const sizes = fc.record({
     batchSize: fc.integer({ min: 1, max: 4 }),

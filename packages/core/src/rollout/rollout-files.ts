@@ -72,20 +72,23 @@ export function decodeRollout(files: Readonly<Record<string, Uint8Array>>, sourc
     throw new CheckpointError(`${source}/${DESCRIPTION} is damaged: it is not JSON.`);
   }
   const { kinds, contextLength, observationSize, ...sizes } = description;
-  const groups: Record<string, Record<string, unknown>> = {};
-  for (const [name, { data }] of Object.entries(arrays)) {
+  const placed = Object.entries(arrays).map(([name, { data }]) => {
     const [group, key] = /^(inputs|components|reference)\.(.*)$/s.exec(name)?.slice(1) ?? ['own', name];
     const kind = kinds[name];
-    (groups[group] ??= {})[key] = kind ? KINDS[kind].from(data) : data;
-  }
+    return { group, key, data: kind ? KINDS[kind].from(data) : data };
+  });
+  // from entries, so that a component may be called anything, __proto__ too
+  const inGroup = (group: string): Record<string, unknown> =>
+    Object.fromEntries(placed.flatMap((one) => (one.group === group ? [[one.key, one.data]] : [])));
+  const reference = inGroup('reference');
   return {
     ...sizes,
-    ...groups['own'],
-    components: groups['components'] ?? {},
+    ...inGroup('own'),
+    components: inGroup('components'),
     inputs: {
-      ...groups['inputs'],
+      ...inGroup('inputs'),
       ...(contextLength === undefined ? { observationSize } : { contextLength }),
     },
-    ...(groups['reference'] && { reference: groups['reference'] as unknown as ReferenceScores }),
+    ...(Object.keys(reference).length > 0 && { reference: reference as unknown as ReferenceScores }),
   } as unknown as Rollout;
 }

@@ -51,18 +51,30 @@ const stridedSlice: NativeKernel = (call) => {
   );
   if (sizeOf(info.finalShape) === 0) return undefined;
   if (info.isIdentity) return graph.reshape(x, info.finalShape);
-  const begin = info.begin;
-  const strides = info.strides;
+  const { begin, strides } = info;
   const shape = slice_util.computeOutShape(begin, info.end, strides);
-  const ends = info.end.map((end, i) => (strides[i] < 0 && end < 0 ? BEFORE_FIRST : end));
+  // forwards first, then reversed: WebGPU gives wrong numbers for a negative step from elsewhere than the end
+  const backwards = strides.flatMap((stride, axis) => (stride < 0 ? [axis] : []));
+  const starts = begin.map((first, i) => (strides[i] < 0 ? first + (shape[i] - 1) * strides[i] : first));
+  const ends = info.end.map((end, i) => (strides[i] < 0 ? begin[i] + 1 : end));
   const axes = begin.map((_, i) => i);
   const sliced = graph.op(
     'Slice',
-    [x, graph.indices(begin), graph.indices(ends), graph.indices(axes), graph.indices(strides)],
+    [x, graph.indices(starts), graph.indices(ends), graph.indices(axes), graph.indices(strides.map(Math.abs))],
     { type: x.type, shape },
   );
-  return graph.reshape(sliced, info.finalShape);
+  return graph.reshape(reversed(graph, sliced, backwards), info.finalShape);
 };
+
+/** Elements in reverse order along some axes. */
+function reversed(graph: Recorder, x: Value, axes: readonly number[]): Value {
+  if (axes.length === 0) return x;
+  const all = (value: number): Value => graph.indices(axes.map(() => value));
+  return graph.op('Slice', [x, all(-1), all(BEFORE_FIRST), graph.indices(axes), all(-1)], {
+    type: x.type,
+    shape: x.shape,
+  });
+}
 
 const concat: NativeKernel = (call) => {
   const { graph } = call;
@@ -169,16 +181,11 @@ const tile: NativeKernel = (call) => {
 };
 
 const reverse: NativeKernel = (call) => {
-  const { graph } = call;
   const x = call.value('x');
   const { dims } = call.attrs<ReverseAttrs>();
-  const axes = util.parseAxisParam(dims, x.shape as number[]);
-  if (x.shape.length === 0 || axes.length === 0) return x;
-  const all = (value: number): Value => graph.indices(axes.map(() => value));
-  return graph.op('Slice', [x, all(-1), all(BEFORE_FIRST), graph.indices(axes), all(-1)], {
-    type: x.type,
-    shape: x.shape,
-  });
+  return x.shape.length === 0
+    ? x
+    : reversed(call.graph, x, util.parseAxisParam(dims, x.shape as number[]));
 };
 
 const fill: NativeKernel = (call) => {

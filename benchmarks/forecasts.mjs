@@ -35,23 +35,27 @@ const GROUP = [
   ...['--algo', 'grpo', '--set', 'grpo.samplesPerContext=16', '--set', 'grpo.updateEpochs=1'],
   ...['--set', 'grpo.minibatchSize=128'],
 ];
-const CRPS = [...GROUP, '--set', 'grpo.gamma=0.95', '--set', 'env.rewardScale=line', '--reward', '-crps'];
-/** From the same pre-trained model, with the same updates and trajectories as the recipe. */
+const LINE = ['--set', 'env.rewardScale=line'];
+const CRPS = [...GROUP, '--set', 'grpo.gamma=0.95', ...LINE, '--reward', '-crps'];
+/** From the same pre-trained model, with the updates and trajectories of the recipe, at a quarter of its rate. */
 const VARIANTS = {
   'teacher-forcing': ['--algo', 'teacher-forcing'],
   'scheduled-sampling': ['--algo', 'scheduled-sampling'],
   'soft-unrolling': ['--algo', 'soft-unrolling'],
   rloo: [
     ...['--algo', 'rloo', '--set', 'rloo.samplesPerContext=16', '--set', 'rloo.gamma=0.95'],
-    ...['--set', 'env.rewardScale=line', '--reward', '-crps'],
+    ...[...LINE, '--reward', '-crps'],
   ],
-  mse: [...GROUP, '--set', 'env.rewardScale=line', '--reward', '-mse'],
-  'energy-score': [...GROUP, '--set', 'env.rewardScale=line', '--reward', '-energyScore'],
+  crps: CRPS,
+  mse: [...GROUP, ...LINE, '--reward', '-mse'],
+  'energy-score': [...GROUP, ...LINE, '--reward', '-energyScore'],
+  'energy-score-4x': [...GROUP, ...LINE, '--reward', '-energyScore', '--lr', '2e-4'],
+  recipe: [...GROUP, ...LINE, '--reward', '-energyScore - crps', '--lr', '2e-4'],
   'horizon-schedule': [...CRPS, '--horizon-schedule', '10,20,40,60'],
   difficulty: [...CRPS, '--windows', 'difficulty'],
   'self-critical': [
     ...['--algo', 'reinforce', '--set', 'reinforce.baseline=self-critical'],
-    ...['--set', 'env.rewardScale=line', '--reward', '-mse'],
+    ...[...LINE, '--reward', '-mse'],
   ],
   'kl-target': [...CRPS, '--kl-target', '0.01'],
 };
@@ -104,8 +108,8 @@ const JOBS = {
           'train',
           '--init',
           at('s1-pretrained'),
+          ...(flags.includes('--kl-target') ? BUDGET.slice(0, -2) : BUDGET),
           ...flags,
-          ...BUDGET,
           '--seed',
           '1',
           '--out',

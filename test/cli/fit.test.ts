@@ -148,6 +148,43 @@ describe('rollcast fit', () => {
     expect(existsSync(at('refused-pretrained'))).toBe(false);
   });
 
+  test('a recipe says only how it differs from the one that it extends', async () => {
+    const path = writeRecipe('longer.json', {
+      ...{ description: 'longer', extends: 'recipe.json' },
+      pretrain: { steps: 3 },
+    });
+    const { code, out } = await rollcast(
+      ...['fit', '--recipe', path, '--data-root', at('data'), '--out', at('longer')],
+    );
+    expect(code).toBe(0);
+    expect(out).toContain('--steps 3 --context 12');
+    expect(out).toContain('--algo rloo --reward -crps --updates 2');
+  });
+
+  test('the quick recipe of ours is the other one with fewer steps', async () => {
+    mkdirSync(at('no-data'));
+    const begun = async (recipe: string): Promise<string> => {
+      const { out } = await rollcast(
+        ...['fit', '--recipe', recipe, '--data-root', at('no-data'), '--out', at('none')],
+      );
+      return out.split('\n').find((line) => line.startsWith('1/3'))!;
+    };
+    const [whole, quick] = [await begun('degradation'), await begun('degradation-quick')];
+    expect(quick).toBe(whole.replace(/--steps \d+/, '--steps 4000'));
+    expect(quick).not.toBe(whole);
+  });
+
+  test.each([
+    ['itself', { extends: 'odd.json' }, /odd\.json: it extends itself\./],
+    ['nothing, without a corpus', {}, /odd\.json: expected corpus, a file, or extends, another recipe\./],
+    ['one that is not there', { extends: 'none.json' }, /none\.json cannot be read/],
+  ])('refuses a recipe that extends %s', async (_what, content, message) => {
+    const path = writeRecipe('odd.json', { description: 'odd', ...content });
+    const { code, err } = await rollcast('fit', '--recipe', path, '--out', at('refused'));
+    expect({ code, lines: err.trim().split('\n').length }).toEqual({ code: 2, lines: 1 });
+    expect(err).toMatch(message);
+  });
+
   test('refuses a recipe with something else in it', async () => {
     const path = writeRecipe('odd.json', { ...recipe, trian: {} });
     const { code, err } = await rollcast('fit', '--recipe', path, '--out', at('refused'));

@@ -17,14 +17,19 @@ const flags = z.record(
 
 const recipeFile = z.strictObject({
   description: z.string(),
-  corpus: z.string().min(1).describe('the corpus file, relative to the recipe'),
-  pretrain: flags,
-  train: flags,
-  calibrate: flags,
+  extends: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('the recipe that this one differs from: its name, or its file, relative to this one'),
+  corpus: z.string().min(1).optional().describe('the corpus file, relative to the recipe'),
+  pretrain: flags.default({}),
+  train: flags.default({}),
+  calibrate: flags.default({}),
 });
 
-/** What a recipe file holds; `corpus` is an absolute path. */
-export type Recipe = z.output<typeof recipeFile>;
+/** A recipe with everything that it extends filled in; `corpus` is an absolute path. */
+export type Recipe = Required<Omit<z.output<typeof recipeFile>, 'extends'>>;
 
 /** One command of a recipe. */
 export interface Stage {
@@ -56,10 +61,11 @@ export function recipeNames(): string[] {
 
 /**
  * @param name - of a recipe that comes with Rollcast, or the path of a JSON file
+ * @param readBefore - files that extend it
  * @throws {RegistryError} for an unknown name
  * @throws {ConfigError} when the file is not a recipe
  */
-export function readRecipe(name: string): Recipe {
+export function readRecipe(name: string, readBefore: readonly string[] = []): Recipe {
   const known = recipeNames();
   const file = known.includes(name) ? `${FOLDER}${name}.json` : name;
   if (!file.endsWith('.json')) {
@@ -73,8 +79,24 @@ export function readRecipe(name: string): Recipe {
   } catch (error) {
     throw new ConfigError(`--recipe ${file} cannot be read (${(error as Error).message}).`);
   }
-  const recipe = resolveOptions(recipeFile, written, 'recipe');
-  return { ...recipe, corpus: resolve(dirname(file), recipe.corpus) };
+  const { extends: other, corpus, ...own } = resolveOptions(recipeFile, written, 'recipe');
+  const beside = (path: string): string => resolve(dirname(file), path);
+  if (other === undefined) {
+    if (corpus === undefined)
+      throw new ConfigError(`--recipe ${file}: expected corpus, a file, or extends, another recipe.`);
+    return { ...own, corpus: beside(corpus) };
+  }
+  const files = [...readBefore, resolve(file)];
+  const base = known.includes(other) ? other : beside(other);
+  if (files.includes(base)) throw new ConfigError(`--recipe ${file}: it extends itself.`);
+  const { pretrain, train, calibrate, ...rest } = readRecipe(base, files);
+  return {
+    description: own.description,
+    corpus: corpus === undefined ? rest.corpus : beside(corpus),
+    pretrain: { ...pretrain, ...own.pretrain },
+    train: { ...train, ...own.train },
+    calibrate: { ...calibrate, ...own.calibrate },
+  };
 }
 
 /** The folder of the pre-trained model. */

@@ -67,9 +67,10 @@ const RESUMABLE: Readonly<Record<EnvironmentKind, readonly string[]>> = {
 
 const WHICH_REWARD = `
 Which reward, on forecasts:
-  "-mae + spread"            CRPS: its best is the true distribution, so that intervals are to keep their meaning.
-                             Paths of a context are compared: --algo rloo --set rloo.samplesPerContext=16 --batch-size 128
-  "-pathError + pathSpread"  the same for whole paths (energy score); "- 0.5*variogram" with it minds how rough they are
+  "-energyScore - crps"      choose this when in doubt: sharper paths, and the distribution keeps its meaning. Paths of a
+                             context are compared: --algo grpo --set grpo.samplesPerContext=16 --batch-size 128
+  "-crps"                    the right distribution at every step; the same as "-mae + spread"
+  "-energyScore"             the right distribution of whole paths; "- 0.5*variogram" with it minds how rough they are
   "-mse"                     single paths get sharper, and the distribution narrower than the truth: fine where one path is
                              all that is used, wrong where its intervals are
   "- 0.5*crossingError"      added to either: in time at levels, or at yours with --set env.threshold=0.88

@@ -15,7 +15,7 @@ import type { ElementType, HostArray, Value } from './graph.js';
 import { outlineGraph } from './outline.js';
 import { Recorder } from './recorder.js';
 import { SessionCache, type CacheStatistics } from './session-cache.js';
-import { loadRuntime, type SessionOptions } from './session.js';
+import { loadRuntime, onCpu, type SessionOptions } from './session.js';
 import { WorkerPool } from './workers.js';
 
 /** Numbers, or the bytes of strings, as tfjs hands them over. */
@@ -49,6 +49,9 @@ export interface Trace {
 /** Captured tensors up to this size become constants of the graph: nothing to feed, and ONNX Runtime can compute with them ahead. */
 const MOST_CONSTANT_ELEMENTS = 4096;
 
+/** WebGPU binds a bounded number of buffers to one operator. */
+const WEBGPU_SPLIT_OUTPUTS = 8;
+
 /** Where the backend runs its graphs, and how. */
 export interface OnnxBackendOptions extends SessionOptions {
   /** A recording of more nodes than this runs at once, so that no graph takes long to compile. @defaultValue 4096 */
@@ -66,7 +69,7 @@ export interface OnnxBackendOptions extends SessionOptions {
  */
 export class OnnxBackend extends KernelBackend {
   readonly data: DataStorage<TensorData>;
-  readonly recorder = new Recorder();
+  readonly recorder: Recorder;
   readonly sessionOptions: SessionOptions;
   readonly sessions: SessionCache;
   readonly workers: WorkerPool;
@@ -84,10 +87,10 @@ export class OnnxBackend extends KernelBackend {
     this.data = new DataStorage<TensorData>(this, engine());
     this.maxRecordedNodes = maxRecordedNodes;
     this.sessionOptions = session;
+    this.recorder = new Recorder(onCpu(session) ? Infinity : WEBGPU_SPLIT_OUTPUTS);
     this.sessions = new SessionCache(maxSessions, maxSessionNodes, session);
     // another device is one queue, which several threads would only contend for
-    const onCpu = (session.device ?? 'cpu') === 'cpu';
-    this.workers = new WorkerPool(onCpu ? (session.threads ?? availableParallelism()) : 1);
+    this.workers = new WorkerPool(onCpu(session) ? (session.threads ?? availableParallelism()) : 1);
   }
 
   // ---- what tfjs asks of a backend ----

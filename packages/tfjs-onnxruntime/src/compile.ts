@@ -1,15 +1,27 @@
-import { Tensor, engine, tidy, type TensorContainer, type Variable } from '@tensorflow/tfjs-core';
+import { Tensor, engine, tensor, tidy, type TensorContainer, type Variable } from '@tensorflow/tfjs-core';
 
 import { OnnxBackend, type TensorData } from './backend.js';
 import { EngineError } from './errors.js';
 import type { HostArray, Value } from './graph.js';
 import { outlineGraph } from './outline.js';
-import type { Session } from './session.js';
+import { PackedGraph } from './packing.js';
+import { onCpu, type Session } from './session.js';
 import type { ParallelSession } from './workers.js';
+
+/** An argument that lies on the host: numbers, and how they are to be seen. Integers are int32. */
+export interface HostTensor {
+  readonly data: Float32Array | Int32Array;
+  readonly shape: readonly number[];
+}
 
 /** A function that was traced; call it like the original. */
 export interface CompiledFunction<A extends Tensor[], R extends TensorContainer> {
   (...args: A): R;
+  /**
+   * The same call with arguments from the host, of which no tensors are made: a small graph takes as long as ten tensors. The
+   * arrays are only read, during the call.
+   */
+  feed(args: readonly HostTensor[]): R;
   /**
    * Calls it for several lists of arguments, on as many threads as the backend has, each call on one thread: the results are
    * the same bits however many there are. It must not assign variables.
@@ -38,6 +50,8 @@ interface TraceEntry<S extends Session | ParallelSession = Session | ParallelSes
   /** Gives the session back. */
   readonly release: () => void;
   readonly sources: readonly Source[];
+  /** Between the sources and the session, where its small inputs and outputs are packed. */
+  readonly packed?: PackedGraph;
   /** Rebuilds the result from the outputs. */
   readonly result: unknown;
   /** Variables that the function assigns, and which output they get. */
@@ -72,8 +86,9 @@ export function compile<A extends Tensor[], R extends TensorContainer>(
   { maxTraces = 16 }: CompileOptions = {},
 ): CompiledFunction<A, R> {
   const traces = new Map<string, TraceEntry>();
-  const entryFor = (backend: OnnxBackend, args: A, parallel: boolean): TraceEntry => {
-    const key = [parallel, ...args.map(({ dtype, shape }) => `${dtype}[${shape.join()}]`)].join();
+  const entryFor = (backend: OnnxBackend, args: readonly Argument[], parallel: boolean): TraceEntry => {
+    let key = parallel ? 'parallel' : '';
+    for (const argument of args) key += `${dtypeOf(argument)}[${argument.shape.join()}]`;
     let entry = traces.get(key);
     if (!entry) {
       entry = trace(backend, fn, args, parallel);
@@ -88,11 +103,20 @@ export function compile<A extends Tensor[], R extends TensorContainer>(
     traces.set(key, entry); // the one used longest ago is the first
     return entry;
   };
+  const replay = (backend: OnnxBackend, args: readonly Argument[]): R => {
+    const entry = entryFor(backend, args, false) as TraceEntry<Session>;
+    const { session, packed } = entry;
+    const feeds = feedsOf(backend, entry, args);
+    const outputs = packed ? packed.outputs(session.run(packed.feeds(feeds))) : session.run(feeds);
+    return finish(backend, entry, outputs) as R;
+  };
   const call = (...args: A): R => {
     const backend = replayingBackend();
-    if (!backend) return tidy(() => fn(...args));
-    const entry = entryFor(backend, args, false) as TraceEntry<Session>;
-    return finish(backend, entry, entry.session.run(feedsOf(backend, entry, args))) as R;
+    return backend ? replay(backend, args) : tidy(() => fn(...args));
+  };
+  const feed = (args: readonly HostTensor[]): R => {
+    const backend = replayingBackend();
+    return backend ? replay(backend, args) : tidy(() => fn(...(args.map(tensorOf) as A)));
   };
   const map = (calls: readonly A[]): R[] => {
     const backend = replayingBackend();
@@ -108,7 +132,7 @@ export function compile<A extends Tensor[], R extends TensorContainer>(
     for (const { release } of traces.values()) release();
     traces.clear();
   };
-  return Object.defineProperty(Object.assign(call, { map, dispose }), 'traces', {
+  return Object.defineProperty(Object.assign(call, { feed, map, dispose }), 'traces', {
     get: () => traces.size,
   }) as unknown as CompiledFunction<A, R>;
 }
@@ -124,7 +148,7 @@ function replayingBackend(): OnnxBackend | undefined {
 function trace<A extends Tensor[], R extends TensorContainer>(
   backend: OnnxBackend,
   fn: (...args: A) => R,
-  args: A,
+  args: readonly Argument[],
   parallel: boolean,
 ): TraceEntry {
   const registered = (): Variable[] => Object.values(engine().state.registeredVariables);
@@ -136,7 +160,9 @@ function trace<A extends Tensor[], R extends TensorContainer>(
   const argumentIndex = new Map<Value, number>();
   try {
     engine().startScope('compile');
-    const placeholders = args.map(({ shape, dtype }, index) => {
+    const placeholders = args.map((argument, index) => {
+      const { shape } = argument;
+      const dtype = dtypeOf(argument);
       if (dtype === 'complex64' || dtype === 'string' || shape.includes(0)) {
         throw new EngineError(
           `compile() takes no ${dtype} tensor of shape [${shape.join()}] as an argument.`,
@@ -169,8 +195,11 @@ function trace<A extends Tensor[], R extends TensorContainer>(
         return backend.data.get(variable.dataId) !== before.get(variable);
       })
       .map((variable) => ({ variable, output: outputOf(variable) }));
-    const outline = outlineGraph(backend.recorder.nodes, outputs);
-    const sources = outline.inputs.map((value): Source => {
+    // another device limits how many tensors an operator may have
+    const packed =
+      !parallel && onCpu(backend.sessionOptions) ? new PackedGraph(backend.recorder, outputs) : undefined;
+    const outline = packed?.outline ?? outlineGraph(backend.recorder.nodes, outputs);
+    const sources = (packed ?? outline).inputs.map((value): Source => {
       const index = argumentIndex.get(value);
       if (index !== undefined) return { kind: 'argument', index };
       const data = captured.get(value);
@@ -181,7 +210,7 @@ function trace<A extends Tensor[], R extends TensorContainer>(
       throw new EngineError('A function that assigns variables cannot be called through map().');
     }
     const held = parallel ? backend.sessions.holdParallel(outline) : backend.sessions.hold(outline);
-    return { ...held, sources, result, updates };
+    return { ...held, sources, packed, result, updates };
   } finally {
     // variables have their old values again, until the first run
     for (const [variable, data] of before) {
@@ -197,12 +226,28 @@ function withoutReshape(value: Value): Value {
   return value.node?.operator === 'Reshape' ? withoutReshape(value.node.inputs[0]!) : value;
 }
 
+/** What a compiled function may be called with. */
+type Argument = Tensor | HostTensor;
+
+function dtypeOf(argument: Argument): Tensor['dtype'] {
+  if ('dtype' in argument) return argument.dtype;
+  return argument.data instanceof Int32Array ? 'int32' : 'float32';
+}
+
+function tensorOf(argument: HostTensor): Tensor {
+  return tensor(argument.data, argument.shape.slice(), dtypeOf(argument));
+}
+
 /** The host memory that a trace reads, in the order of its inputs. */
-function feedsOf(backend: OnnxBackend, { sources }: TraceEntry, args: Tensor[]): HostArray[] {
+function feedsOf(
+  backend: OnnxBackend,
+  { sources }: TraceEntry,
+  args: readonly Argument[],
+): HostArray[] {
   return sources.map((source): HostArray => {
     if (source.kind === 'constant') return source.data;
-    const { dataId } = source.kind === 'argument' ? args[source.index] : source.variable;
-    return backend.readSync(dataId) as HostArray;
+    const from = source.kind === 'argument' ? args[source.index] : source.variable;
+    return 'dataId' in from ? (backend.readSync(from.dataId) as HostArray) : from.data;
   });
 }
 

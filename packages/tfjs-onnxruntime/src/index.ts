@@ -1,5 +1,5 @@
 export { OnnxBackend, type OnnxBackendOptions } from './backend.js';
-export { compile, type CompileOptions, type CompiledFunction } from './compile.js';
+export { compile, type CompileOptions, type CompiledFunction, type HostTensor } from './compile.js';
 export { deviceNames, deviceReports, type DeviceReport } from './devices.js';
 export { EngineError } from './errors.js';
 export {

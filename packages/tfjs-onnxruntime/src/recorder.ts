@@ -29,6 +29,9 @@ export class Recorder {
   private readonly signatures = new Map<string, number>();
   private constants = new Map<string, Value>();
 
+  /** @param mostSplitOutputs - parts that one node may take a tensor apart into */
+  constructor(readonly mostSplitOutputs = Infinity) {}
+
   /** One node with one output. */
   op(
     operator: string,

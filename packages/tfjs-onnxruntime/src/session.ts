@@ -92,6 +92,11 @@ export interface SessionOptions {
   readonly profilePrefix?: string;
 }
 
+/** Whether nodes run on the cpu and nowhere else. */
+export function onCpu({ device = 'cpu' }: SessionOptions): boolean {
+  return device === 'cpu';
+}
+
 export interface SessionConfigOptions extends SessionOptions {
   /** Refuses a graph of which a node would run on the cpu instead. */
   readonly deviceOnly?: boolean;

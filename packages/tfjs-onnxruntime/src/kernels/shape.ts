@@ -104,12 +104,9 @@ const pack: NativeKernel = (call) => {
   );
 };
 
-/** WebGPU binds a bounded number of buffers to one operator. */
-const MOST_SPLIT_OUTPUTS = 8;
-
 function split(graph: Recorder, x: Value, sizes: readonly number[], axis: number): Value[] {
   if (sizes.length === 1) return [x];
-  if (sizes.length > MOST_SPLIT_OUTPUTS) {
+  if (sizes.length > graph.mostSplitOutputs) {
     let start = 0;
     return sizes.map((size) => {
       const begin = x.shape.map((_, i) => (i === axis ? start : 0));

@@ -5,6 +5,7 @@ import {
   GradientSteps,
   linearSchedule,
   maskedMean,
+  normaliseAdvantages,
   tf,
   type Algorithm,
   type AlgorithmState,
@@ -73,6 +74,8 @@ export interface StepChoices {
   /** Rows of the rollout; all when left out. */
   readonly rowIndices?: ArrayLike<number>;
   readonly scalars?: Readonly<Record<string, number>>;
+  /** Standardise the advantages over the rows of this step. */
+  readonly normaliseAdvantages?: boolean;
   /** See `StepInputs.accept`. */
   readonly accept?: (stats: Readonly<Record<string, number>>) => boolean;
 }
@@ -197,10 +200,16 @@ export abstract class PolicyGradient<
   protected step(
     rollout: Rollout,
     arrays: Readonly<Record<string, Float32Array | Int32Array>>,
-    { rowIndices, scalars, accept }: StepChoices = {},
+    { rowIndices, scalars, normaliseAdvantages: normalise, accept }: StepChoices = {},
   ): { stats: Record<string, number>; taken: boolean } {
+    const { rows, mask } = rolloutRows(rollout, arrays, rowIndices);
+    if (normalise) {
+      const { data, shape } = rows['advantages'];
+      rows['advantages'] = { data: normaliseAdvantages(data, mask), shape };
+    }
     return this.stepsFor(rollout).step({
-      ...rolloutRows(rollout, arrays, rowIndices),
+      rows,
+      mask,
       scalars: { klCoef: this.klControl.coefficient, ...scalars },
       learningRate: this.learningRate,
       accept,

@@ -20,7 +20,6 @@ import {
   linearSchedule,
   normaliseAdvantages,
   resolveOptions,
-  scoredRows,
   tf,
   valueLoss,
   type LossParts,
@@ -151,7 +150,11 @@ export class PPO extends PolicyGradient<ResolvedPPOOptions, z.output<typeof ppoS
     const scaled = normaliseReturns ? this.returnScale.apply(penalised, gamma) : penalised;
     const estimated = generalisedAdvantages(scaled, rollout.values, gamma, gaeLambda);
     const { returns } = estimated;
-    const advantagesOf = this.normalised(rollout, estimated.advantages);
+    const over = this.options.normaliseAdvantages;
+    const advantages =
+      over === true || over === 'rollout'
+        ? normaliseAdvantages(estimated.advantages, rollout.mask)
+        : estimated.advantages;
     const { klCoefficient: klCoef, clipRange, learningRate, minibatchSize } = this;
     const scalars = {
       ...(this.options.clipRangeDecay && { clipRange }),
@@ -159,7 +162,11 @@ export class PPO extends PolicyGradient<ResolvedPPOOptions, z.output<typeof ppoS
     };
     const stream = { seed: this.budget.seed, name: `ppo/minibatches/${this.updatesDone}` };
     const step = (rowIndices: Int32Array, accept: NonNullable<StepChoices['accept']>) =>
-      this.step(rollout, { advantages: advantagesOf(rowIndices), returns }, { rowIndices, scalars, accept });
+      this.step(
+        rollout,
+        { advantages, returns },
+        { rowIndices, scalars, normaliseAdvantages: over === 'minibatch', accept },
+      );
     const stats = minibatchEpochs(rollout, { updateEpochs, minibatchSize }, stream, (rowIndices) =>
       step(rowIndices, withinTarget(targetKl)),
     );
@@ -215,28 +222,6 @@ export class PPO extends PolicyGradient<ResolvedPPOOptions, z.output<typeof ppoS
   private get clipRange(): number {
     const { clipRange, clipRangeDecay } = this.options;
     return clipRangeDecay ? linearSchedule(clipRange, 0, this.progress) : clipRange;
-  }
-
-  /** The advantages that a minibatch of given rows learns from, [B, T]. */
-  private normalised(
-    rollout: Rollout,
-    advantages: Float32Array,
-  ): (rowIndices: ArrayLike<number>) => Float32Array {
-    const { normaliseAdvantages: over } = this.options;
-    if (over === false || over === 'off') return () => advantages;
-    if (over !== 'minibatch') {
-      const normal = normaliseAdvantages(advantages, rollout.mask);
-      return () => normal;
-    }
-    const { stepsPerRow } = scoredRows(rollout);
-    return (rowIndices) => {
-      const chosen = new Float32Array(rollout.mask.length);
-      for (let i = 0; i < rowIndices.length; i++) {
-        const [start, end] = [rowIndices[i] * stepsPerRow, (rowIndices[i] + 1) * stepsPerRow];
-        chosen.set(rollout.mask.subarray(start, end), start);
-      }
-      return normaliseAdvantages(advantages, chosen);
-    };
   }
 
   private policyLoss({ scores, oldLogProbs, rows, scalars, mask }: ScoredRows): tf.Scalar {

@@ -20,6 +20,9 @@ export interface RolloutRows {
   readonly mask: Float32Array;
 }
 
+/** Rows of fewer numbers are copied number by number: a view costs as much as a dozen of them. */
+const NARROW = 16;
+
 /**
  * Rows of a rollout: trajectories of tokens, or single steps of a step environment.
  *
@@ -40,6 +43,11 @@ export function rolloutRows(
     const width = array.length / all;
     const size = rowIndices.length * width;
     const picked = (array instanceof Int32Array ? new Int32Array(size) : new Float32Array(size)) as A;
+    if (width < NARROW) {
+      for (let i = 0, to = 0; i < rowIndices.length; i++)
+        for (let from = rowIndices[i] * width, k = 0; k < width; k++) picked[to++] = array[from++];
+      return picked;
+    }
     for (let i = 0; i < rowIndices.length; i++)
       picked.set(array.subarray(rowIndices[i] * width, (rowIndices[i] + 1) * width), i * width);
     return picked;

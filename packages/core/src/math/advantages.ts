@@ -209,7 +209,7 @@ export function normaliseAdvantages(advantages: ArrayLike<number>, mask: ArrayLi
   for (let i = 0; i < mask.length; i++) real += mask[i] ? 1 : 0;
   if (real < 2) throw new ShapeError(`Advantages can be normalised over two steps or more; got ${real}.`);
   const { mean, std } = maskedMoments(advantages, mask);
-  return Float32Array.from({ length: advantages.length }, (_, i) =>
-    mask[i] ? (advantages[i] - mean) / (std + 1e-8) : 0,
-  );
+  const normal = new Float32Array(advantages.length);
+  for (let i = 0; i < normal.length; i++) normal[i] = mask[i] ? (advantages[i] - mean) / (std + 1e-8) : 0;
+  return normal;
 }

@@ -21,7 +21,7 @@ export interface AdamState {
 }
 
 /** What changes from step to step, in the order in which `Adam.proposal` takes it. */
-export type AdamScalars = readonly [rate: tf.Scalar, correction2: tf.Scalar, decay: tf.Scalar];
+export type AdamScalars = readonly [rate: tf.Scalar, floor: tf.Scalar, decay: tf.Scalar];
 
 /** Of one trainable parameter: where it lies in the vector of all. */
 interface Segment {
@@ -36,6 +36,9 @@ interface Segment {
  * Adam (Kingma and Ba 2015, algorithm 1, arXiv:1412.6980), over all trainable parameters as one vector.
  *
  *   m ← β₁m + (1−β₁)g,  v ← β₂v + (1−β₂)g²,  θ ← θ − lr · (m/(1−β₁ᵗ)) / (√(v/(1−β₂ᵗ)) + ε)
+ *
+ * The corrections are moved out of the vectors, as at the end of their section 2: θ ← θ − a m / (√v + ε√(1−β₂ᵗ)) with
+ * a = lr √(1−β₂ᵗ) / (1−β₁ᵗ).
  *
  * Its state is saved by parameter name. tfjs's own optimiser keeps moments by position and recomputes βᵗ when restored, so
  * that a resumed run differs. It owns the moments: `dispose` frees them.
@@ -75,7 +78,7 @@ export class Adam {
       this.decays = tf.tensor1d(decays);
     }
     this.compiled = compile((gradient, scale, ...scalars) =>
-      this.proposal(tf.mul(gradient as tf.Tensor1D, scale), scalars as unknown as AdamScalars),
+      this.proposal(gradient as tf.Tensor1D, scale as tf.Scalar, scalars as unknown as AdamScalars),
     );
   }
 
@@ -88,17 +91,19 @@ export class Adam {
    */
   step(gradient: tf.Tensor1D, learningRate: number, scale = 1): void {
     tf.tidy(() => {
-      this.take(this.compiled(gradient, tf.scalar(scale), ...this.scalars(learningRate)));
+      const scalars = [scale, ...this.scalars(learningRate)].map((number) => tf.scalar(number));
+      this.take(this.compiled(gradient, ...scalars));
     });
   }
 
-  /** What the next step needs of the host; the caller disposes it. */
-  scalars(learningRate: number): AdamScalars {
+  /** What the next step needs of the host, in the order of `AdamScalars`. */
+  scalars(learningRate: number): [rate: number, floor: number, decay: number] {
     const { beta1, beta2 } = this.nextPowers();
+    const correction = Math.sqrt(1 - beta2);
     return [
-      tf.scalar(learningRate / (1 - beta1)),
-      tf.scalar(1 - beta2),
-      tf.scalar(learningRate * this.options.weightDecay),
+      (learningRate * correction) / (1 - beta1),
+      this.options.epsilon * correction,
+      learningRate * this.options.weightDecay,
     ];
   }
 
@@ -106,17 +111,22 @@ export class Adam {
    * The arithmetic of a step, for use inside a larger compiled function: nothing is changed until `take`.
    *
    * @param gradient - [P], in the order of the trainable parameters
+   * @param scale - multiplies the gradient, for clipping by the global norm
    * @param scalars - of this step
    * @returns both moments and the parameters after the step, which the caller disposes; nothing where nothing is trainable
    */
-  proposal(gradient: tf.Tensor1D, [rate, correction2, decay]: AdamScalars): tf.Tensor[] {
+  proposal(gradient: tf.Tensor1D, scale: tf.Scalar, [rate, floor, decay]: AdamScalars): tf.Tensor[] {
     if (!this.moments) return [];
-    const { beta1, beta2, epsilon } = this.options;
+    const { beta1, beta2 } = this.options;
     const { first, second } = this.moments;
     return tf.tidy(() => {
-      const m = tf.add(tf.mul(first, beta1), tf.mul(gradient, 1 - beta1));
-      const v = tf.add(tf.mul(second, beta2), tf.mul(tf.square(gradient), 1 - beta2));
-      const step = tf.div(tf.mul(m, rate), tf.add(tf.sqrt(tf.div(v, correction2)), epsilon));
+      // the scale goes into the weights, and not over the whole vector
+      const m = tf.add(tf.mul(first, beta1), tf.mul(gradient, tf.mul(scale, 1 - beta1)));
+      const v = tf.add(
+        tf.mul(second, beta2),
+        tf.mul(tf.square(gradient), tf.mul(tf.square(scale), 1 - beta2)),
+      );
+      const step = tf.div(tf.mul(m, rate), tf.add(tf.sqrt(v), floor));
       const before = tf.concat1d(this.segments.map(({ variable }) => tf.reshape(variable, [-1])));
       const decayed = this.decays ? tf.mul(before, tf.sub(1, tf.mul(this.decays, decay))) : before;
       const parts = tf.split(

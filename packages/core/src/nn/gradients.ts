@@ -70,7 +70,18 @@ type Measured = { loss: tf.Tensor } & Record<'means' | 'maxima', tf.NamedTensorM
 type PassResult = Measured & { gradient: tf.Tensor1D };
 
 /** What a pass over all rows gives back. */
-type WholeResult = Measured & { gradNorm: tf.Scalar; proposal: tf.Tensor[] };
+type WholeResult = {
+  /** [K] in the order of their names. */
+  stats: tf.Tensor1D;
+  proposal: tf.Tensor[];
+};
+
+/** A whole step as one call. */
+interface WholeStep {
+  readonly compiled: CompiledFunction<tf.Tensor[], WholeResult>;
+  /** Of the statistics; known once the call was traced. */
+  readonly names: readonly string[];
+}
 
 /** A step that was computed and not yet taken. */
 interface Candidate {
@@ -93,7 +104,8 @@ interface Parts {
  * frees what was compiled.
  */
 export class GradientSteps {
-  private readonly compiled = new Map<string, CompiledFunction<tf.Tensor[], PassResult | WholeResult>>();
+  private readonly passes = new Map<string, CompiledFunction<tf.Tensor[], PassResult>>();
+  private readonly wholes = new Map<string, WholeStep>();
   private readonly trainable: readonly (readonly [string, tf.Variable])[];
 
   constructor(private readonly options: GradientStepsOptions) {
@@ -132,8 +144,10 @@ export class GradientSteps {
 
   /** Frees what was compiled. */
   dispose(): void {
-    for (const compiled of this.compiled.values()) compiled.dispose();
-    this.compiled.clear();
+    for (const { compiled } of this.wholes.values()) compiled.dispose();
+    for (const compiled of this.passes.values()) compiled.dispose();
+    this.wholes.clear();
+    this.passes.clear();
   }
 
   private parts(batch: number, mask: Float32Array | undefined): Parts {
@@ -157,34 +171,16 @@ export class GradientSteps {
 
   /** Loss, gradient and optimiser as one call. */
   private inOne({ rows, scalars = {}, learningRate }: StepInputs, { ranges: [range] }: Parts): Candidate {
-    const { optimizer, maxGradNorm } = this.options;
-    const rowNames = Object.keys(rows);
-    const scalarNames = Object.keys(scalars);
-    const whole = this.function(
-      `whole ${[...scalarNames, '', ...rowNames].join()}`,
-      (...args): WholeResult => {
-        const adamScalars = args.slice(0, 3) as unknown as AdamScalars;
-        const { gradient, ...measured } = this.differentiate(scalarNames, rowNames, args.slice(3));
-        const gradNorm = tf.sqrt(tf.sum<tf.Scalar>(tf.square(gradient)));
-        const scale = tf.minimum(1, tf.div(maxGradNorm, tf.add(gradNorm, 1e-6)));
-        return {
-          ...measured,
-          gradNorm: gradNorm,
-          proposal: optimizer.proposal(tf.mul(gradient, scale), adamScalars),
-        };
-      },
-    );
-    const result = tf.tidy(() =>
-      whole(
-        ...optimizer.scalars(learningRate),
-        ...Object.values(scalars).map((value) => tf.scalar(value)),
-        ...Object.values(rows).map((array) => rowTensor(array, range.start, range.end)),
-      ),
-    );
-    const stats: Record<string, number> = { loss: result.loss.dataSync()[0] };
-    for (const [name, scalar] of Object.entries({ ...result.means, ...result.maxima }))
-      stats[name] = scalar.dataSync()[0];
-    stats['gradNorm'] = result.gradNorm.dataSync()[0];
+    const { optimizer } = this.options;
+    const { compiled, names } = this.whole(Object.keys(scalars), Object.keys(rows));
+    const numbers = [...optimizer.scalars(learningRate), ...Object.values(scalars)];
+    const result = compiled.feed([
+      ...numbers.map((number) => ({ data: Float32Array.of(number), shape: [] })),
+      ...Object.values(rows).map((array) => rowsOf(array, range.start, range.end)),
+    ]);
+    const values = result.stats.dataSync();
+    const stats: Record<string, number> = {};
+    for (let i = 0; i < names.length; i++) stats[names[i]] = values[i];
     return {
       stats,
       take: () => optimizer.take(result.proposal),
@@ -192,15 +188,37 @@ export class GradientSteps {
     };
   }
 
+  /** The call for inputs of these names. */
+  private whole(scalarNames: readonly string[], rowNames: readonly string[]): WholeStep {
+    const { optimizer, maxGradNorm } = this.options;
+    const key = `${scalarNames.join()};${rowNames.join()}`;
+    let whole = this.wholes.get(key);
+    if (!whole) {
+      const names: string[] = [];
+      const compiled = compile((...args: tf.Tensor[]): WholeResult => {
+        const adamScalars = args.slice(0, 3) as unknown as AdamScalars;
+        const pass = this.differentiate(scalarNames, rowNames, args.slice(3));
+        const { gradient, loss, means, maxima } = pass;
+        const gradNorm = tf.sqrt(tf.sum<tf.Scalar>(tf.square(gradient)));
+        const scale = tf.minimum<tf.Scalar>(1, tf.div(maxGradNorm, tf.add(gradNorm, 1e-6)));
+        const stats = { loss, ...means, ...maxima, gradNorm };
+        names.splice(0, names.length, ...Object.keys(stats));
+        return {
+          stats: tf.stack(Object.values(stats)) as tf.Tensor1D,
+          proposal: optimizer.proposal(gradient, scale, adamScalars),
+        };
+      });
+      this.wholes.set(key, (whole = { compiled, names }));
+    }
+    return whole;
+  }
+
   /** A call for each part, on several threads; gradients are added up in the order of the parts. */
   private inParts({ rows, scalars = {}, learningRate }: StepInputs, { ranges, shares }: Parts): Candidate {
     const { optimizer, maxGradNorm } = this.options;
     const rowNames = Object.keys(rows);
     const scalarNames = Object.keys(scalars);
-    const pass = this.function(
-      `part ${[...scalarNames, '', ...rowNames].join()}`,
-      (share, ...args): PassResult => this.differentiate(scalarNames, rowNames, args, share as tf.Scalar),
-    );
+    const pass = this.pass(scalarNames, rowNames);
     const results = tf.tidy(() =>
       pass.map(
         ranges.map(({ start, end }, i) => [
@@ -229,14 +247,20 @@ export class GradientSteps {
     return { stats, take, dispose: () => undefined };
   }
 
-  /** A function that is traced once for inputs of the same names. */
-  private function<R extends PassResult | WholeResult>(
-    key: string,
-    fn: (...args: tf.Tensor[]) => R,
-  ): CompiledFunction<tf.Tensor[], R> {
-    let compiled = this.compiled.get(key);
-    if (!compiled) this.compiled.set(key, (compiled = compile(fn)));
-    return compiled as CompiledFunction<tf.Tensor[], R>;
+  /** The call for a part, for inputs of these names. */
+  private pass(
+    scalarNames: readonly string[],
+    rowNames: readonly string[],
+  ): CompiledFunction<tf.Tensor[], PassResult> {
+    const key = `${scalarNames.join()};${rowNames.join()}`;
+    let pass = this.passes.get(key);
+    if (!pass) {
+      pass = compile((share: tf.Tensor, ...args: tf.Tensor[]) =>
+        this.differentiate(scalarNames, rowNames, args, share as tf.Scalar),
+      );
+      this.passes.set(key, pass);
+    }
+    return pass;
   }
 
   /**
@@ -281,10 +305,17 @@ export function flat(tensors: readonly tf.Tensor[]): tf.Tensor1D {
   return tf.tidy(() => tf.concat1d(tensors.map((tensor) => tf.reshape(tensor, [-1]))));
 }
 
-function rowTensor({ data, shape }: RowArray, start: number, end: number): tf.Tensor {
+/** Some rows of an array; the array itself where that is all of them. */
+function rowsOf(array: RowArray, start: number, end: number): RowArray {
+  const { data, shape } = array;
+  if (end - start === shape[0]) return array;
   const width = data.length / shape[0];
-  const part = data.subarray(start * width, end * width);
-  return tf.tensor(part, [end - start, ...shape.slice(1)], data instanceof Int32Array ? 'int32' : 'float32');
+  return { data: data.subarray(start * width, end * width), shape: [end - start, ...shape.slice(1)] };
+}
+
+function rowTensor(array: RowArray, start: number, end: number): tf.Tensor {
+  const { data, shape } = rowsOf(array, start, end);
+  return tf.tensor(data, [...shape], data instanceof Int32Array ? 'int32' : 'float32');
 }
 
 function addTo(total: Float32Array, part: Float32Array): void {

@@ -89,7 +89,7 @@ export class MlpPolicy implements StepPolicy {
       const distribution = this.distribution(observations);
       const actions = choose(distribution);
       return {
-        actions,
+        actions: tf.cast(actions, 'float32'), // of one type with the others, so that all come out as one vector
         logProbs: distribution.logProbs(actions),
         values: this.network('value', observations).reshape([-1]),
       };
@@ -114,14 +114,13 @@ export class MlpPolicy implements StepPolicy {
   /** {@inheritDoc StepPolicy.act} */
   act(observations: Float32Array, draws?: Float32Array): Decisions {
     const count = observations.length / this.observationSize;
-    const result = tf.tidy(() => {
-      const rows = tf.tensor2d(observations, [count, this.observationSize]);
-      return draws
-        ? this.decide(rows, tf.tensor2d(draws, [count, this.kind.draws]))
-        : this.decideGreedily(rows);
-    });
+    const rows = { data: observations, shape: [count, this.observationSize] };
+    const result = draws
+      ? this.decide.feed([rows, { data: draws, shape: [count, this.kind.draws] }])
+      : this.decideGreedily.feed([rows]);
+    const actions = result.actions.dataSync() as Float32Array;
     const decisions = {
-      actions: result.actions.dataSync() as Int32Array | Float32Array,
+      actions: this.kind.integers ? Int32Array.from(actions) : actions,
       logProbs: result.logProbs.dataSync() as Float32Array,
       values: result.values.dataSync() as Float32Array,
     };
@@ -132,7 +131,7 @@ export class MlpPolicy implements StepPolicy {
   /** {@inheritDoc StepPolicy.valuesOf} */
   valuesOf(observations: Float32Array): Float32Array {
     const count = observations.length / this.observationSize;
-    const values = tf.tidy(() => this.value(tf.tensor2d(observations, [count, this.observationSize])));
+    const values = this.value.feed([{ data: observations, shape: [count, this.observationSize] }]);
     const numbers = values.dataSync() as Float32Array;
     values.dispose();
     return numbers;

@@ -98,8 +98,9 @@ export class StepCollector implements RolloutCollector {
     for (let t = 0; t < steps; t++) {
       const observations = this.observations;
       for (let n = 0; n < count; n++) {
-        const row = observations.subarray(n * observationSize, (n + 1) * observationSize);
-        rollout.inputs.observations.set(row, (n * steps + t) * observationSize);
+        const [from, to] = [n * observationSize, (n * steps + t) * observationSize];
+        for (let i = 0; i < observationSize; i++)
+          rollout.inputs.observations[to + i] = observations[from + i];
       }
       if (t % policy.stepsPerDraw === 0) draws = policy.draw(count, random);
       const decisions = policy.act(observations, draws);

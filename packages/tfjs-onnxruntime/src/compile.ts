@@ -239,11 +239,7 @@ function tensorOf(argument: HostTensor): Tensor {
 }
 
 /** The host memory that a trace reads, in the order of its inputs. */
-function feedsOf(
-  backend: OnnxBackend,
-  { sources }: TraceEntry,
-  args: readonly Argument[],
-): HostArray[] {
+function feedsOf(backend: OnnxBackend, { sources }: TraceEntry, args: readonly Argument[]): HostArray[] {
   return sources.map((source): HostArray => {
     if (source.kind === 'constant') return source.data;
     const from = source.kind === 'argument' ? args[source.index] : source.variable;

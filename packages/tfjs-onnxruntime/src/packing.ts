@@ -46,10 +46,7 @@ export class PackedGraph {
     recorder.kernel = 'compile';
     const given = outputBundles(recorder, outputs);
     const packed = new Set(given.flatMap(({ members }) => members));
-    const ports = [
-      ...given.map(({ vector }) => vector),
-      ...outputs.filter((value) => !packed.has(value)),
-    ];
+    const ports = [...given.map(({ vector }) => vector), ...outputs.filter((value) => !packed.has(value))];
 
     const recorded = recorder.nodes;
     const { nodes, inputs } = outlineGraph(recorded, ports);
@@ -62,7 +59,9 @@ export class PackedGraph {
     this.outline = outlineGraph(recorder.nodes, ports);
     this.feeders = this.outline.inputs.map((value) => {
       const bundle = taken.find(({ vector }) => vector === value);
-      return bundle ? new Gather(bundle.members.map((member) => inputs.indexOf(member))) : inputs.indexOf(value);
+      return bundle
+        ? new Gather(bundle.members.map((member) => inputs.indexOf(member)))
+        : inputs.indexOf(value);
     });
     this.places = outputs.map((value) => placeOf(value, given, ports));
   }

@@ -1,9 +1,7 @@
 /** The forecasts that an evaluation judges: of both policies, of naive lines, and of what engineers fit to a path. */
 import {
   RandomStream,
-  exactKlOnHost,
-  maskedMoments,
-  tf,
+  SequenceReferenceScorer,
   type DegradationTransformer,
   type Tokeniser,
 } from '@rollcast/core';
@@ -158,30 +156,16 @@ export function policyForecasts(
 /** Exact KL on one sampled path a window, in nats a token. */
 function klToReference(model: DegradationTransformer, options: EvaluateOptions): number {
   const { environment, windows, referencePolicy, seed } = options;
-  const { horizon, contextLength } = environment;
+  const { horizon } = environment;
   const random = new RandomStream(seed, 'evaluation/kl');
+  const reference = new SequenceReferenceScorer(referencePolicy);
   let sum = 0;
   for (let start = 0; start < windows.length; start += GENERATION_BATCH) {
     const batch = environment.batch(windows.slice(start, start + GENERATION_BATCH));
-    const { tokens, logDistribution } = model.generate({
-      contextTokens: batch.contextTokens,
-      batchSize: batch.size,
-      horizon,
-      random,
-      withDistribution: true,
-    });
-    const ofReference = tf.tidy(() => {
-      const contexts = tf.tensor2d(batch.contextTokens, [batch.size, contextLength], 'int32');
-      return referencePolicy.score(contexts, tf.tensor2d(tokens, [batch.size, horizon], 'int32'))
-        .logDistribution;
-    });
-    const kl = exactKlOnHost(logDistribution!, ofReference.dataSync(), model.vocabularySize);
-    ofReference.dispose();
-    sum +=
-      maskedMoments(
-        kl,
-        kl.map(() => 1),
-      ).mean * batch.size;
+    const { contextTokens, size: batchSize } = batch;
+    const paths = model.generate({ contextTokens, batchSize, horizon, random, withDistribution: true });
+    for (const kl of reference.score(batch, paths, horizon).exactKl) sum += kl;
   }
-  return sum / windows.length;
+  reference.dispose();
+  return sum / (windows.length * horizon);
 }

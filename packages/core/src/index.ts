@@ -174,6 +174,7 @@ export { applyRotary, rotaryTable, rotationMatrices } from './nn/rotary.js';
 export type { RotaryTable } from './nn/rotary.js';
 export { collectSequences, SequenceCollector } from './rollout/collect-sequences.js';
 export type { CollectOptions, CollectorOptions } from './rollout/collect-sequences.js';
+export { SequenceReferenceScorer } from './rollout/sequence-reference.js';
 export { StepCollector } from './rollout/collect-steps.js';
 export type { StepCollectorOptions } from './rollout/collect-steps.js';
 export type { Collected, RolloutCollector } from './rollout/collector.js';

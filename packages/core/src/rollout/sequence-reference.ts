@@ -4,10 +4,14 @@ import type { Generation, SequencePolicy } from '../policy.js';
 import { compile, tf, type CompiledFunction } from '../tf.js';
 import type { ReferenceScores } from './rollout.js';
 
-/** What the frozen policy says about generated tokens; parts of the rows go on several threads at once. */
+/**
+ * What the frozen policy says about generated tokens; parts of the rows go on several threads at once. It does not own the policy;
+ * `dispose` frees what was compiled. Scoring leaves no tensor behind.
+ */
 export class SequenceReferenceScorer {
   private readonly pass: CompiledFunction<tf.Tensor[], Record<keyof ReferenceScores, tf.Tensor>>;
 
+  /** @param reference - frozen, over the same tokens */
   constructor(private readonly reference: SequencePolicy) {
     this.pass = compile((contexts: tf.Tensor, actions: tf.Tensor, logDistribution: tf.Tensor) => {
       const scores = reference.score(contexts as tf.Tensor2D, actions as tf.Tensor2D);
@@ -19,6 +23,12 @@ export class SequenceReferenceScorer {
     });
   }
 
+  /**
+   * Scores of one batch of B rows, L steps each.
+   *
+   * @param generation - what was generated, with `logDistribution`
+   * @param horizon - L
+   */
   score(
     { size, contextTokens }: SequenceBatch,
     { tokens, logDistribution }: Generation,
@@ -57,6 +67,7 @@ export class SequenceReferenceScorer {
     return scores;
   }
 
+  /** Frees what was compiled; the policy stays. */
   dispose(): void {
     this.pass.dispose();
   }

@@ -58,9 +58,9 @@ test('an error at the end costs more, and so does a jump', () => {
   commands: [
     `npx rollcast check ./${name}.ts`,
     `node --test ${name}.test.mjs`,
-    `npx rollcast pretrain --simulator paris-law --out runs/pre`,
-    `npx rollcast train --init runs/pre --reward ./${name}.ts --algo ppo --updates 100 --seed 1 --out runs/${name}-ppo`,
-    `npx rollcast train --init runs/pre --reward ./${name}.ts --algo reinforce --updates 100 --seed 1 --out runs/${name}-reinforce`,
+    `npx rollcast pretrain --simulator paris-law --steps 300 --out runs/pre`,
+    `npx rollcast train --init runs/pre --reward ./${name}.ts --algo ppo --updates 40 --seed 1 --out runs/${name}-ppo`,
+    `npx rollcast train --init runs/pre --reward ./${name}.ts --algo reinforce --updates 40 --seed 1 --out runs/${name}-reinforce`,
     `npx rollcast evaluate --run runs/${name}-ppo`,
   ],
 });

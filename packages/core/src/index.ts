@@ -164,9 +164,19 @@ export type { SelfAttentionOptions } from './nn/attention.js';
 export { distributionKind } from './nn/distributions.js';
 export type { ActionDistribution, DistributionKind } from './nn/distributions.js';
 export { fanInUniform, orthogonal } from './nn/initialise.js';
-export { flat, GradientSteps } from './nn/gradients.js';
+export { GradientSteps } from './nn/gradients.js';
 export type { GradientStepsOptions, LossParts, RowArray, StepInputs } from './nn/gradients.js';
-export { embed, foldNorm, linear, logSoftmax, normalise, silu, stopGradient, takeColumns } from './nn/ops.js';
+export {
+  embed,
+  flat,
+  foldNorm,
+  linear,
+  logSoftmax,
+  normalise,
+  silu,
+  stopGradient,
+  takeColumns,
+} from './nn/ops.js';
 export type { Affine } from './nn/ops.js';
 export { ParameterStore } from './nn/parameters.js';
 export type { NamedArray } from './nn/parameters.js';

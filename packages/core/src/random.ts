@@ -154,12 +154,16 @@ export class RandomStream {
 
   /** `n` uniform numbers as float32. */
   uniforms(n: number): Float32Array {
-    return Float32Array.from({ length: n }, () => this.uniform());
+    const numbers = new Float32Array(n);
+    for (let i = 0; i < n; i++) numbers[i] = this.uniform();
+    return numbers;
   }
 
   /** `n` standard normal numbers as float32. */
   normals(n: number): Float32Array {
-    return Float32Array.from({ length: n }, () => this.normal());
+    const numbers = new Float32Array(n);
+    for (let i = 0; i < n; i++) numbers[i] = this.normal();
+    return numbers;
   }
 
   /** The numbers 0 … n−1 in random order (Fisher and Yates). */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 import { distributionKind, type ActionDistribution, type DistributionKind } from '../nn/distributions.js';
 import { fanInUniform, orthogonal } from '../nn/initialise.js';
-import { linear } from '../nn/ops.js';
+import { flat, linear } from '../nn/ops.js';
 import { ParameterStore } from '../nn/parameters.js';
 import { resolveOptions } from '../options.js';
 import type { Decisions, PolicyScores, StepPolicy } from '../policy.js';
@@ -57,8 +57,9 @@ export class MlpPolicy implements StepPolicy {
   readonly actionSize: number;
   readonly stepsPerDraw: number;
   private readonly kind: DistributionKind;
-  private readonly decide: CompiledFunction<tf.Tensor[], Record<keyof Decisions, tf.Tensor>>;
-  private readonly decideGreedily: CompiledFunction<tf.Tensor[], Record<keyof Decisions, tf.Tensor>>;
+  /** Actions [N, A], their log-probabilities [N] and the values [N], one after the other. */
+  private readonly decide: CompiledFunction<tf.Tensor[], tf.Tensor1D>;
+  private readonly decideGreedily: CompiledFunction<tf.Tensor[], tf.Tensor1D>;
   private readonly value: CompiledFunction<tf.Tensor[], tf.Tensor1D>;
 
   /**
@@ -85,14 +86,12 @@ export class MlpPolicy implements StepPolicy {
       const size = logStdShape.reduce((a, b) => a * b);
       this.parameters.add('policy.logStd', [...logStdShape], new Float32Array(size).fill(logStdInit));
     }
+    // one vector, since each tensor that is handed over takes as long as a layer of a small network
     const decisions = (observations: tf.Tensor2D, choose: (of: ActionDistribution) => tf.Tensor) => {
       const distribution = this.distribution(observations);
       const actions = choose(distribution);
-      return {
-        actions: tf.cast(actions, 'float32'), // of one type with the others, so that all come out as one vector
-        logProbs: distribution.logProbs(actions),
-        values: this.network('value', observations).reshape([-1]),
-      };
+      const logProbs = distribution.logProbs(actions);
+      return flat([tf.cast(actions, 'float32'), logProbs, this.network('value', observations)]);
     };
     this.decide = compile((observations, draws) =>
       decisions(observations as tf.Tensor2D, (of) => of.sample(draws as tf.Tensor2D)),
@@ -118,14 +117,15 @@ export class MlpPolicy implements StepPolicy {
     const result = draws
       ? this.decide.feed([rows, { data: draws, shape: [count, this.kind.draws] }])
       : this.decideGreedily.feed([rows]);
-    const actions = result.actions.dataSync() as Float32Array;
-    const decisions = {
+    const numbers = result.dataSync() as Float32Array;
+    result.dispose();
+    const size = count * this.actionSize;
+    const actions = numbers.subarray(0, size);
+    return {
       actions: this.kind.integers ? Int32Array.from(actions) : actions,
-      logProbs: result.logProbs.dataSync() as Float32Array,
-      values: result.values.dataSync() as Float32Array,
+      logProbs: numbers.subarray(size, size + count),
+      values: numbers.subarray(size + count),
     };
-    tf.dispose(result);
-    return decisions;
   }
 
   /** {@inheritDoc StepPolicy.valuesOf} */

@@ -2,6 +2,7 @@ import { ShapeError } from '../errors.js';
 import { InvariantError, printable } from '../invariants.js';
 import { compile, tf, type CompiledFunction } from '../tf.js';
 import type { Adam, AdamScalars } from './adam.js';
+import { flat } from './ops.js';
 import type { ParameterStore } from './parameters.js';
 
 /** An array on the host whose first dimension is the rows of a batch. */
@@ -298,11 +299,6 @@ export class GradientSteps {
     tf.dispose([loss, ...Object.values({ ...means, ...maxima })]);
     return result;
   }
-}
-
-/** Tensors one after the other as one vector. */
-export function flat(tensors: readonly tf.Tensor[]): tf.Tensor1D {
-  return tf.tidy(() => tf.concat1d(tensors.map((tensor) => tf.reshape(tensor, [-1]))));
 }
 
 /** Some rows of an array; the array itself where that is all of them. */

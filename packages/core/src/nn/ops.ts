@@ -18,6 +18,11 @@ function sumRows(x: tf.Tensor2D): tf.Tensor1D {
   return tf.matMul(tf.ones([1, x.shape[0]]), x).reshape([x.shape[1]]);
 }
 
+/** Tensors one after the other as one vector; the caller disposes it. */
+export function flat(tensors: readonly tf.Tensor[]): tf.Tensor1D {
+  return tf.tidy(() => tf.concat1d(tensors.map((tensor) => tf.reshape(tensor, [-1]))));
+}
+
 /**
  * Affine map of every row: y = x W + b.
  *

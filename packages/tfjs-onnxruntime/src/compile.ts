@@ -234,8 +234,9 @@ function dtypeOf(argument: Argument): Tensor['dtype'] {
   return argument.data instanceof Int32Array ? 'int32' : 'float32';
 }
 
+/** A copy, since what comes back may share the values of an argument. */
 function tensorOf(argument: HostTensor): Tensor {
-  return tensor(argument.data, argument.shape.slice(), dtypeOf(argument));
+  return tensor(argument.data.slice(), argument.shape.slice(), dtypeOf(argument));
 }
 
 /** The host memory that a trace reads, in the order of its inputs. */

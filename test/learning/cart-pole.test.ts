@@ -19,10 +19,12 @@ interface Settings {
 }
 
 const settings: Record<string, Settings> = {
+  // those of rl-baselines3-zoo, whose value loss has no factor ½ and whose returns are raw
   ppo: {
     options: {
       ...{ learningRate: 1e-3, clipRange: 0.2, clipRangeDecay: true },
       ...{ gamma: 0.98, gaeLambda: 0.8, updateEpochs: 20, minibatchSize: 256 },
+      ...{ valueCoef: 1, normaliseReturns: false },
     },
     ...{ count: 8, stepsPerRollout: 32, budget: 100_000 },
   },

@@ -144,7 +144,7 @@ export class ParallelSession {
       kind: 'load',
       id: this.id,
       model: this.model,
-      ports: this.inputs.map(({ type, shape }) => ({ type, shape })),
+      ports: this.inputs,
       outputs: this.outputs.length,
       config: sessionConfig(this.options),
     });

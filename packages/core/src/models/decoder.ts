@@ -5,7 +5,7 @@ import { RowCache } from '../nn/row-cache.js';
 import { rotaryTable, rotationMatrices } from '../nn/rotary.js';
 import type { Generation } from '../policy.js';
 import type { Uniforms } from '../stratified-uniforms.js';
-import { compile, tf, type CompiledFunction } from '../tf.js';
+import { compile, tensorOver, tf, type CompiledFunction } from '../tf.js';
 import type { ResolvedDegradationTransformerOptions } from './degradation-transformer.js';
 import {
   affine,
@@ -273,7 +273,7 @@ function columns(
     const from = (first + b) * length + start;
     picked.set(data.subarray(from, from + width), b * steps);
   }
-  return tf.tensor2d(picked, [rows, steps], integers ? 'int32' : 'float32');
+  return tensorOver(picked, [rows, steps]) as tf.Tensor2D;
 }
 
 /** [rows, steps, width] into rows and columns of [B, columns, width]; what goes past the end is left out. */

@@ -1,6 +1,6 @@
 import { ShapeError } from '../errors.js';
 import { InvariantError, printable } from '../invariants.js';
-import { compile, tf, type CompiledFunction } from '../tf.js';
+import { compile, tensorOver, tf, type CompiledFunction } from '../tf.js';
 import type { Adam, AdamScalars } from './adam.js';
 import type { ParameterStore } from './parameters.js';
 
@@ -69,8 +69,11 @@ type Measured = { loss: tf.Tensor } & Record<'means' | 'maxima', tf.NamedTensorM
 /** What one of several passes gives back. */
 type PassResult = Measured & { gradient: tf.Tensor1D };
 
+/** The norm of a gradient before clipping, and what the optimiser makes of it. */
+type Proposal = { gradNorm: tf.Scalar; proposal: tf.Tensor[] };
+
 /** What a pass over all rows gives back. */
-type WholeResult = Measured & { gradNorm: tf.Scalar; proposal: tf.Tensor[] };
+type WholeResult = Measured & Proposal;
 
 /** A step that was computed and not yet taken. */
 interface Candidate {
@@ -93,7 +96,10 @@ interface Parts {
  * frees what was compiled.
  */
 export class GradientSteps {
-  private readonly compiled = new Map<string, CompiledFunction<tf.Tensor[], PassResult | WholeResult>>();
+  private readonly compiled = new Map<
+    string,
+    CompiledFunction<tf.Tensor[], PassResult | WholeResult | Proposal>
+  >();
   private readonly trainable: readonly (readonly [string, tf.Variable])[];
 
   constructor(private readonly options: GradientStepsOptions) {
@@ -157,7 +163,7 @@ export class GradientSteps {
 
   /** Loss, gradient and optimiser as one call. */
   private inOne({ rows, scalars = {}, learningRate }: StepInputs, { ranges: [range] }: Parts): Candidate {
-    const { optimizer, maxGradNorm } = this.options;
+    const { optimizer } = this.options;
     const rowNames = Object.keys(rows);
     const scalarNames = Object.keys(scalars);
     const whole = this.function(
@@ -165,13 +171,7 @@ export class GradientSteps {
       (...args): WholeResult => {
         const adamScalars = args.slice(0, 3) as unknown as AdamScalars;
         const { gradient, ...measured } = this.differentiate(scalarNames, rowNames, args.slice(3));
-        const gradNorm = tf.sqrt(tf.sum<tf.Scalar>(tf.square(gradient)));
-        const scale = tf.minimum(1, tf.div(maxGradNorm, tf.add(gradNorm, 1e-6)));
-        return {
-          ...measured,
-          gradNorm: gradNorm,
-          proposal: optimizer.proposal(tf.mul(gradient, scale), adamScalars),
-        };
+        return { ...measured, ...this.propose(gradient, adamScalars) };
       },
     );
     const result = tf.tidy(() =>
@@ -194,13 +194,20 @@ export class GradientSteps {
 
   /** A call for each part, on several threads; gradients are added up in the order of the parts. */
   private inParts({ rows, scalars = {}, learningRate }: StepInputs, { ranges, shares }: Parts): Candidate {
-    const { optimizer, maxGradNorm } = this.options;
+    const { optimizer } = this.options;
     const rowNames = Object.keys(rows);
     const scalarNames = Object.keys(scalars);
     const pass = this.function(
       `part ${[...scalarNames, '', ...rowNames].join()}`,
       (share, ...args): PassResult => this.differentiate(scalarNames, rowNames, args, share as tf.Scalar),
     );
+    const join = this.function('join', (...args): Proposal => {
+      const gradients = args.slice(3) as tf.Tensor1D[];
+      return this.propose(
+        gradients.reduce((sum, part) => tf.add(sum, part)),
+        args.slice(0, 3) as unknown as AdamScalars,
+      );
+    });
     const results = tf.tidy(() =>
       pass.map(
         ranges.map(({ start, end }, i) => [
@@ -210,27 +217,36 @@ export class GradientSteps {
         ]),
       ),
     );
+    const joined = tf.tidy(() =>
+      join(...optimizer.scalars(learningRate), ...results.map(({ gradient }) => gradient)),
+    );
     const stats: Record<string, number> = { loss: 0 };
-    const gradient = (results[0].gradient.dataSync() as Float32Array).slice();
     results.forEach((result, i) => {
       stats['loss'] += shares[i] * result.loss.dataSync()[0];
       for (const [key, mean] of Object.entries(result.means))
         stats[key] = (stats[key] ?? 0) + shares[i] * mean.dataSync()[0];
       for (const [key, maximum] of Object.entries(result.maxima))
         stats[key] = Math.max(stats[key] ?? -Infinity, maximum.dataSync()[0]);
-      if (i > 0) addTo(gradient, result.gradient.dataSync() as Float32Array);
-      tf.dispose(result);
     });
-    stats['gradNorm'] = Math.sqrt(sumOfSquares(gradient));
-    const take = (): void => {
-      const scale = Math.min(1, maxGradNorm / (stats['gradNorm'] + 1e-6));
-      tf.tidy(() => optimizer.step(tf.tensor1d(gradient), learningRate, scale));
+    tf.dispose(results);
+    stats['gradNorm'] = joined.gradNorm.dataSync()[0];
+    return {
+      stats,
+      take: () => optimizer.take(joined.proposal),
+      dispose: () => void tf.dispose(joined),
     };
-    return { stats, take, dispose: () => undefined };
+  }
+
+  /** Clips a gradient by its global norm and lets the optimiser propose a step; nothing is changed. */
+  private propose(gradient: tf.Tensor1D, scalars: AdamScalars): Proposal {
+    const { optimizer, maxGradNorm } = this.options;
+    const gradNorm = tf.sqrt(tf.sum<tf.Scalar>(tf.square(gradient)));
+    const scale = tf.minimum(1, tf.div(maxGradNorm, tf.add(gradNorm, 1e-6)));
+    return { gradNorm, proposal: optimizer.proposal(tf.mul(gradient, scale), scalars) };
   }
 
   /** A function that is traced once for inputs of the same names. */
-  private function<R extends PassResult | WholeResult>(
+  private function<R extends PassResult | WholeResult | Proposal>(
     key: string,
     fn: (...args: tf.Tensor[]) => R,
   ): CompiledFunction<tf.Tensor[], R> {
@@ -284,17 +300,7 @@ export function flat(tensors: readonly tf.Tensor[]): tf.Tensor1D {
 function rowTensor({ data, shape }: RowArray, start: number, end: number): tf.Tensor {
   const width = data.length / shape[0];
   const part = data.subarray(start * width, end * width);
-  return tf.tensor(part, [end - start, ...shape.slice(1)], data instanceof Int32Array ? 'int32' : 'float32');
-}
-
-function addTo(total: Float32Array, part: Float32Array): void {
-  for (let i = 0; i < total.length; i++) total[i] += part[i];
-}
-
-function sumOfSquares(numbers: Float32Array): number {
-  let squares = 0;
-  for (let i = 0; i < numbers.length; i++) squares += numbers[i] * numbers[i];
-  return squares;
+  return tensorOver(part, [end - start, ...shape.slice(1)]);
 }
 
 function sum(numbers: ArrayLike<number>): number {

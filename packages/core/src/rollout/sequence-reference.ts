@@ -1,7 +1,7 @@
 import type { SequenceBatch } from '../environment.js';
 import { exactKl } from '../math/kl.js';
 import type { Generation, SequencePolicy } from '../policy.js';
-import { compile, tf, type CompiledFunction } from '../tf.js';
+import { compile, tensorOver, tf, type CompiledFunction } from '../tf.js';
 import type { ReferenceScores } from './rollout.js';
 
 /** What the frozen policy says about generated tokens; parts of the rows go on several threads at once. */
@@ -42,9 +42,9 @@ export class SequenceReferenceScorer {
         starts.map((start) => {
           const count = Math.min(rows, size - start);
           return [
-            tf.tensor2d(part(contextTokens, start), [count, context], 'int32'),
-            tf.tensor2d(part(tokens, start), [count, horizon], 'int32'),
-            tf.tensor3d(part(logDistribution!, start), [count, horizon, vocabularySize]),
+            tensorOver(part(contextTokens, start), [count, context]),
+            tensorOver(part(tokens, start), [count, horizon]),
+            tensorOver(part(logDistribution!, start), [count, horizon, vocabularySize]),
           ];
         }),
       ),

@@ -2,7 +2,7 @@ import { attend, attentionMask, mergeHeads, splitHeads } from '../nn/attention.j
 import { embed, normalise, takeColumns } from '../nn/ops.js';
 import type { ParameterStore } from '../nn/parameters.js';
 import { RowCache } from '../nn/row-cache.js';
-import { rotaryTable, rotationMatrices } from '../nn/rotary.js';
+import { rotaryTable, rotate, rotationMatrices } from '../nn/rotary.js';
 import type { Generation } from '../policy.js';
 import type { Uniforms } from '../stratified-uniforms.js';
 import { compile, tensorOver, tf, type CompiledFunction } from '../tf.js';
@@ -12,6 +12,7 @@ import {
   feedForward,
   firstProjections,
   predict,
+  projections,
   tokenProjections,
   transformerWeights,
 } from './transformer-weights.js';
@@ -157,13 +158,14 @@ export class Decoder {
     const ids = tf.reshape<tf.Rank.R1>(tokens, [batch * length]);
     let x = embed(ids, weights.embedding);
     return weights.layers.flatMap((layer, i) => {
-      const projected = i === 0 ? firstProjections(ids, x, weights) : affine(normalise(x), layer.project);
-      const { q, k, v } = splitHeads(projected, batch, heads, rotary);
+      const { query, key, value } = i === 0 ? firstProjections(ids, x, weights) : projections(x, layer);
+      const [q, k, v] = [query, key, value].map((part) => splitHeads(part, batch, heads));
+      const [turnedQ, turnedK] = [q, k].map((part) => rotate(part, rotary) as tf.Tensor4D);
       if (i < weights.layers.length - 1) {
-        x = tf.add(x, affine(mergeHeads(attend(q, k, v, attentionWindow)), layer.out));
+        x = tf.add(x, affine(mergeHeads(attend(turnedQ, turnedK, v, attentionWindow)), layer.out));
         x = feedForward(x, layer);
       }
-      return [recent(k, attentionWindow), recent(v, attentionWindow)];
+      return [recent(turnedK, attentionWindow), recent(v, attentionWindow)];
     });
   }
 

@@ -1,7 +1,7 @@
 import { engine, tensor, type Tensor } from '@tensorflow/tfjs-core';
 
 import { OnnxBackend } from './backend.js';
-import { sizeOf } from './graph.js';
+import { sizeOf, type HostArray } from './graph.js';
 
 /**
  * A tensor over memory that stays the caller's: nothing is copied, so the array must not change as long as the tensor lives.
@@ -18,4 +18,16 @@ export function tensorOver(values: Float32Array | Int32Array, shape: readonly nu
   if (!(backend instanceof OnnxBackend) || sizeOf(shape) !== values.length)
     return tensor(values, [...shape], dtype);
   return engine().makeTensorFromTensorInfo(backend.makeHost(values, [...shape], dtype), backend);
+}
+
+/**
+ * Lets a function read the numbers of a tensor and not keep the array: its memory may be used again once the tensor is gone,
+ * which what `dataSync` gave never is.
+ *
+ * @returns what the function returns
+ */
+export function readValues<T>(tensor: Tensor, read: (values: HostArray) => T): T {
+  const { backend } = engine();
+  if (backend instanceof OnnxBackend) return read(backend.feed(tensor.dataId));
+  return read(tensor.dataSync<'float32'>());
 }

@@ -2,7 +2,7 @@ export { OnnxBackend, type OnnxBackendOptions } from './backend.js';
 export { compile, type CompileOptions, type CompiledFunction } from './compile.js';
 export { deviceNames, deviceReports, type DeviceReport } from './devices.js';
 export { EngineError } from './errors.js';
-export { tensorOver } from './host-tensor.js';
+export { readValues, tensorOver } from './host-tensor.js';
 export {
   BACKEND_NAME,
   fallbackKernels,

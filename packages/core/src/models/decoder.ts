@@ -5,7 +5,7 @@ import { RowCache } from '../nn/row-cache.js';
 import { rotaryTable, rotate, rotationMatrices } from '../nn/rotary.js';
 import type { Generation } from '../policy.js';
 import type { Uniforms } from '../stratified-uniforms.js';
-import { compile, tensorOver, tf, type CompiledFunction } from '../tf.js';
+import { compile, readValues, tensorOver, tf, type CompiledFunction } from '../tf.js';
 import type { ResolvedDegradationTransformerOptions } from './degradation-transformer.js';
 import {
   affine,
@@ -109,7 +109,9 @@ export class Decoder {
       tf.dispose(states);
       results.forEach((result, i) => {
         const copy = (from: tf.Tensor, into: Float32Array | Int32Array, width = 1): void =>
-          copyColumns(from.dataSync(), into, { ...parts[i], columns: horizon, start, steps, width });
+          readValues(from, (values) =>
+            copyColumns(values, into, { ...parts[i], columns: horizon, start, steps, width }),
+          );
         copy(result.tokens, generation.tokens);
         copy(result.logProbs, generation.logProbs);
         copy(result.values, generation.values);
@@ -280,15 +282,14 @@ function columns(
 
 /** [rows, steps, width] into rows and columns of [B, columns, width]; what goes past the end is left out. */
 function copyColumns(
-  from: ArrayLike<number>,
+  from: Float32Array | Int32Array | Uint8Array,
   into: Float32Array | Int32Array,
   at: Part & { columns: number; start: number; steps: number; width: number },
 ): void {
   const kept = Math.min(at.steps, at.columns - at.start) * at.width;
-  const source = from as Float32Array;
   for (let b = 0; b < at.rows; b++) {
     const begin = b * at.steps * at.width;
-    into.set(source.subarray(begin, begin + kept), ((at.first + b) * at.columns + at.start) * at.width);
+    into.set(from.subarray(begin, begin + kept), ((at.first + b) * at.columns + at.start) * at.width);
   }
 }
 

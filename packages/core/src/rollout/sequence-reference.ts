@@ -1,7 +1,7 @@
 import type { SequenceBatch } from '../environment.js';
 import { exactKl } from '../math/kl.js';
 import type { Generation, SequencePolicy } from '../policy.js';
-import { compile, tensorOver, tf, type CompiledFunction } from '../tf.js';
+import { compile, readValues, tensorOver, tf, type CompiledFunction } from '../tf.js';
 import type { ReferenceScores } from './rollout.js';
 
 /** What the frozen policy says about generated tokens; parts of the rows go on several threads at once. */
@@ -51,7 +51,7 @@ export class SequenceReferenceScorer {
     );
     results.forEach((result, i) => {
       for (const name of ['logProbs', 'distribution', 'exactKl'] as const)
-        part(scores[name], starts[i]).set(result[name].dataSync());
+        readValues(result[name], (values) => part(scores[name], starts[i]).set(values));
       tf.dispose(result);
     });
     return scores;

@@ -1,4 +1,5 @@
 import { attend, attentionMask, mergeHeads, splitHeads } from '../nn/attention.js';
+import { fusedKernel } from '../nn/fused-kernels.js';
 import { embed, normalise, takeColumns } from '../nn/ops.js';
 import type { ParameterStore } from '../nn/parameters.js';
 import { RowCache } from '../nn/row-cache.js';
@@ -210,7 +211,6 @@ export class Decoder {
     const weights = transformerWeights(this.parameters, this.config);
     const table = tokenProjections(weights);
     const size = past + turns.length;
-    const masks = tf.split(attentionMask(past, turns.length, 0, size, attentionWindow), turns.length, 0);
     const headWidth = turns[0].shape[0];
     const rows = Array.from(
       { length: 2 * weights.layers.length },
@@ -223,18 +223,13 @@ export class Decoder {
       let x = embed(token, weights.embedding);
       weights.layers.forEach((layer, i) => {
         const projected = i === 0 ? embed(token, table) : affine(normalise(x), layer.project);
-        const [queriesAndKeys, v] = tf.split(
-          tf.reshape(projected, [batch, 3 * heads, headWidth]),
-          [2 * heads, heads],
-          1,
-        );
-        const turned = tf.matMul(tf.reshape(queriesAndKeys, [-1, headWidth]), turn);
-        const [q, k] = tf.split<tf.Tensor4D>(tf.reshape(turned, [batch, 2 * heads, 1, headWidth]), 2, 1);
+        const heads3 = tf.reshape(projected, [batch, 3 * heads, 1, headWidth]);
+        const [queriesAndKeys, v] = tf.split<tf.Tensor4D>(heads3, [2 * heads, heads], 1);
+        const [q, k] = tf.split<tf.Tensor4D>(tf.matMul(queriesAndKeys, turn), 2, 1);
         const keys = rows[2 * i].add(k);
-        const values = rows[2 * i + 1].add(tf.reshape(v, k.shape));
-        const mask = tf.slice(masks[t], [0, 0], [1, keys.shape[2]]);
-        const scores = tf.add<tf.Tensor4D>(tf.matMul(q, keys, false, true), mask); // [B, H, 1, S]
-        const mixed = tf.matMul<tf.Tensor4D>(tf.softmax(scores), values);
+        const values = rows[2 * i + 1].add(v);
+        const mask = attentionMask(past + t, 1, 0, keys.shape[2], attentionWindow);
+        const mixed = attendOnce(q, keys, values, mask); // [B, H, 1, d]
         x = tf.add(x, affine(tf.reshape(mixed, [batch, heads * headWidth]), layer.out));
         x = feedForward(x, layer);
       });
@@ -254,6 +249,12 @@ export class Decoder {
       caches: rows.map((cache) => cache.last(attentionWindow - 1)),
     };
   }
+}
+
+/** softmax(q kᵀ + mask) v; no gradient. */
+function attendOnce(q: tf.Tensor4D, k: tf.Tensor4D, v: tf.Tensor4D, mask: tf.Tensor2D): tf.Tensor {
+  const fused = fusedKernel('Attend', { q, k, v, mask });
+  return fused?.[0] ?? tf.matMul(tf.softmax(tf.add(tf.matMul(q, k, false, true), mask)), v);
 }
 
 /** The rows of a cache that the next query can see. */

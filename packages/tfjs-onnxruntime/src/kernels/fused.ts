@@ -52,7 +52,19 @@ const takeColumns: NativeKernel = (call) => {
   return graph.reshape(taken, columns.shape);
 };
 
+/**
+ * `Attend`: softmax(q kᵀ + mask) v for every head. Inputs: q [B, H, Q, d], k and v [B, H, K, d], mask [Q, K], which may be left
+ * out.
+ */
+const attend: NativeKernel = (call) => {
+  const { graph } = call;
+  const q = call.value('q');
+  const inputs = [q, call.value('k'), call.value('v'), call.has('mask') ? call.value('mask') : undefined];
+  return graph.op('Attention', inputs, q, { attributes: { scale: { float: 1 } } });
+};
+
 export const fused: NativeKernels = {
+  Attend: attend,
   Standardise: standardise,
   TakeColumns: takeColumns,
   WriteRow: writeRow,

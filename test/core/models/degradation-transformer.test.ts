@@ -117,7 +117,10 @@ describe.each(backendsUnderTest('cpu', 'wasm'))('on %s', (backend) => {
   test('sampler and scorer say the same where rows share their context, which is read once', () => {
     const model = shakenModel();
     const [k, rows, horizon] = [3, 6, 7];
-    const contexts = Int32Array.from({ length: rows * W }, (_, i) => (Math.floor(i / W / k) + 3 * (i % W)) % 11);
+    const contexts = Int32Array.from(
+      { length: rows * W },
+      (_, i) => (Math.floor(i / W / k) + 3 * (i % W)) % 11,
+    );
     const options = { contextTokens: contexts, batchSize: rows, horizon };
     const sampled = model.generate({ ...options, random: new RandomStream(5, 'shared') });
     const scored = tf.tidy(() =>

@@ -3,6 +3,7 @@
  * gradient; who uses them writes it out in `tf.customGrad`.
  */
 import type { NativeKernel, NativeKernels } from './kernel.js';
+import { matMul } from './linear.js';
 
 /**
  * `Standardise`: (x − mean) / √(var + ε) along the last axis, and 1 / √(var + ε) with that axis kept as 1.
@@ -58,9 +59,13 @@ const takeColumns: NativeKernel = (call) => {
  */
 const attend: NativeKernel = (call) => {
   const { graph } = call;
-  const q = call.value('q');
-  const inputs = [q, call.value('k'), call.value('v'), call.has('mask') ? call.value('mask') : undefined];
-  return graph.op('Attention', inputs, q, { attributes: { scale: { float: 1 } } });
+  const [q, k, v] = ['q', 'k', 'v'].map((name) => call.value(name));
+  const mask = call.has('mask') ? call.value('mask') : undefined;
+  if (call.onCpu) return graph.op('Attention', [q, k, v, mask], q, { attributes: { scale: { float: 1 } } });
+  // elsewhere the operator may be missing, and a node that goes to the cpu takes its operands there and back
+  const scores = matMul(graph, q, k, false, true);
+  const shares = graph.unary('Softmax', mask ? graph.binary('Add', scores, mask) : scores, { axis: -1 });
+  return matMul(graph, shares, v, false, false);
 };
 
 export const fused: NativeKernels = {

@@ -442,22 +442,6 @@ const CASES: Record<string, MakeCase> = {
         ),
     };
   },
-  Attend: (draws) => {
-    const [b, h, queries, keys, d] = [1, 2, 3, 4, 5].map(() => draws.integer(1, 4));
-    const cache = [b, h, keys, d];
-    const inputs = [draws.floats([b, h, queries, d]), draws.floats(cache), draws.floats(cache)];
-    if (draws.pick([true, false])) inputs.push(draws.floats([queries, keys], -3, 0));
-    return {
-      inputs,
-      run: (q, k, v, mask?: tf.Tensor) => {
-        const fused = ownKernel('Attend', { q, k, v, ...(mask && { mask }) });
-        if (fused) return fused;
-        const scores = tf.matMul(q, k, false, true);
-        return tf.matMul(tf.softmax(mask ? tf.add(scores, mask) : scores), v);
-      },
-      gradient: false,
-    };
-  },
   Standardise: (draws) => {
     const shape = [draws.integer(1, 5), draws.integer(2, 9)];
     const epsilon = draws.pick([1e-5, 1e-2]);

@@ -1,5 +1,4 @@
 import { attend, attentionMask, mergeHeads, splitHeads } from '../nn/attention.js';
-import { fusedKernel } from '../nn/fused-kernels.js';
 import { embed, normalise, takeColumns } from '../nn/ops.js';
 import type { ParameterStore } from '../nn/parameters.js';
 import { RowCache } from '../nn/row-cache.js';
@@ -243,7 +242,8 @@ export class Decoder {
         const keys = rows[2 * i].add(k);
         const values = rows[2 * i + 1].add(v);
         const mask = attentionMask(past + t, 1, 0, keys.shape[2], attentionWindow);
-        const mixed = attendOnce(q, keys, values, mask); // [B, H, 1, d]
+        const scores = tf.add<tf.Tensor4D>(tf.matMul(q, keys, false, true), mask); // [B, H, 1, S]
+        const mixed = tf.matMul<tf.Tensor4D>(tf.softmax(scores), values);
         x = tf.add(x, affine(tf.reshape(mixed, [batch, heads * headWidth]), layer.out));
         x = feedForward(x, layer);
       });
@@ -263,12 +263,6 @@ export class Decoder {
       caches: rows.map((cache) => cache.last(attentionWindow - 1)),
     };
   }
-}
-
-/** softmax(q kᵀ + mask) v; no gradient. */
-function attendOnce(q: tf.Tensor4D, k: tf.Tensor4D, v: tf.Tensor4D, mask: tf.Tensor2D): tf.Tensor {
-  const fused = fusedKernel('Attend', { q, k, v, mask });
-  return fused?.[0] ?? tf.matMul(tf.softmax(tf.add(tf.matMul(q, k, false, true), mask)), v);
 }
 
 /** Every row so many times, one after the other: [B, …] → [B · times, …]. */

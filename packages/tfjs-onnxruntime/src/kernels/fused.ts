@@ -3,7 +3,6 @@
  * gradient; who uses them writes it out in `tf.customGrad`.
  */
 import type { NativeKernel, NativeKernels } from './kernel.js';
-import { matMul } from './linear.js';
 
 /**
  * `Standardise`: (x − mean) / √(var + ε) along the last axis, and 1 / √(var + ε) with that axis kept as 1.
@@ -53,23 +52,7 @@ const takeColumns: NativeKernel = (call) => {
   return graph.reshape(taken, columns.shape);
 };
 
-/**
- * `Attend`: softmax(q kᵀ + mask) v for every head. Inputs: q [B, H, Q, d], k and v [B, H, K, d], mask [Q, K], which may be left
- * out.
- */
-const attend: NativeKernel = (call) => {
-  const { graph } = call;
-  const [q, k, v] = ['q', 'k', 'v'].map((name) => call.value(name));
-  const mask = call.has('mask') ? call.value('mask') : undefined;
-  if (call.onCpu) return graph.op('Attention', [q, k, v, mask], q, { attributes: { scale: { float: 1 } } });
-  // elsewhere the operator may be missing, and a node that goes to the cpu takes its operands there and back
-  const scores = matMul(graph, q, k, false, true);
-  const shares = graph.unary('Softmax', mask ? graph.binary('Add', scores, mask) : scores, { axis: -1 });
-  return matMul(graph, shares, v, false, false);
-};
-
 export const fused: NativeKernels = {
-  Attend: attend,
   Standardise: standardise,
   TakeColumns: takeColumns,
   WriteRow: writeRow,

@@ -29,11 +29,6 @@ export class KernelCall {
     this.graph = backend.recorder;
   }
 
-  /** Whether the graph runs on the cpu, which has operators that other devices lack. */
-  get onCpu(): boolean {
-    return (this.backend.sessionOptions.device ?? 'cpu') === 'cpu';
-  }
-
   has(name: string): boolean {
     return this.inputs[name] != null;
   }

@@ -15,7 +15,7 @@ import { broadcast, type Recorder } from '../recorder.js';
 import type { KernelCall, NativeKernel, NativeKernels } from './kernel.js';
 
 /** A product of (stacks of) matrices; transposes are part of the multiplication. */
-export function matMul(graph: Recorder, a: Value, b: Value, transposeA: boolean, transposeB: boolean): Value {
+function matMul(graph: Recorder, a: Value, b: Value, transposeA: boolean, transposeB: boolean): Value {
   const rankA = a.shape.length;
   const rankB = b.shape.length;
   const rows = a.shape[transposeA ? rankA - 1 : rankA - 2];

@@ -1,7 +1,13 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 
 import { Adam, DegradationTransformer, RandomStream, GradientSteps, selectBackend, tf } from '@rollcast/core';
-import { EngineError, fallbackKernels, nativeKernels, onnxBackend } from '@rollcast/tfjs-onnxruntime';
+import {
+  EngineError,
+  fallbackKernels,
+  nativeKernels,
+  onnxBackend,
+  tensorOver,
+} from '@rollcast/tfjs-onnxruntime';
 
 beforeAll(() => selectBackend('onnx'));
 afterAll(() => selectBackend('cpu'));
@@ -61,6 +67,17 @@ test('a changed array does not reach a tensor made from it', () => {
     const y = tf.add(tf.tensor1d(array), 1);
     array[0] = 100;
     expect(y.dataSync()).toBeAllClose([2, 3]);
+  });
+});
+
+test('a tensor over memory copies nothing and computes like any other', () => {
+  tf.tidy(() => {
+    const memory = Float32Array.of(9, 1, 2, 3, 4);
+    const x = tensorOver(memory.subarray(1), [2, 2]);
+    expect((x.dataSync() as Float32Array).buffer).toBe(memory.buffer);
+    expect(tf.matMul(x as never, x as never).dataSync()).toBeAllClose([7, 10, 15, 22]);
+    expect(tensorOver(Int32Array.of(1), [1]).dtype).toBe('int32');
+    expect(() => tensorOver(memory, [2, 2])).toThrow('2,2');
   });
 });
 

@@ -7,5 +7,5 @@ import * as tf from '@tensorflow/tfjs';
 tf.env().set('PROD', true);
 
 export { tf };
-export { compile } from '@rollcast/tfjs-onnxruntime';
+export { compile, readValues, tensorOver } from '@rollcast/tfjs-onnxruntime';
 export type { CompiledFunction } from '@rollcast/tfjs-onnxruntime';

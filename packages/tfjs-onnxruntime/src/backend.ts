@@ -10,6 +10,7 @@ import {
   type TensorInfo,
 } from '@tensorflow/tfjs-core';
 
+import { ArrayPool } from './array-pool.js';
 import { EngineError } from './errors.js';
 import type { ElementType, HostArray, Value } from './graph.js';
 import { outlineGraph } from './outline.js';
@@ -34,6 +35,8 @@ export interface TensorData {
   recording: number;
   /** Of a complex tensor. */
   complexTensorInfos?: { real: TensorInfo; imag: TensorInfo };
+  /** A session made `values` for this tensor alone, and nobody outside the backend has seen them. */
+  private?: boolean;
   /** Why the graph that should have made it did not run. */
   failure?: EngineError;
 }
@@ -51,6 +54,9 @@ const MOST_CONSTANT_ELEMENTS = 4096;
 
 /** WebGPU binds a bounded number of buffers to one operator. */
 const WEBGPU_SPLIT_OUTPUTS = 8;
+
+/** Memory that is kept for later outputs. */
+const MOST_POOLED_BYTES = 64 * 2 ** 20;
 
 /** Where the backend runs its graphs, and how. */
 export interface OnnxBackendOptions extends SessionOptions {
@@ -73,6 +79,8 @@ export class OnnxBackend extends KernelBackend {
   readonly sessionOptions: SessionOptions;
   readonly sessions: SessionCache;
   readonly workers: WorkerPool;
+  /** Memory of tensors that are gone. */
+  readonly pool = new ArrayPool(MOST_POOLED_BYTES);
   private readonly maxRecordedNodes: number;
   /** Data that the recording will make and that are still referenced. */
   private pending = new Set<TensorData>();
@@ -90,7 +98,8 @@ export class OnnxBackend extends KernelBackend {
     this.recorder = new Recorder(onCpu(session) ? Infinity : WEBGPU_SPLIT_OUTPUTS);
     this.sessions = new SessionCache(maxSessions, maxSessionNodes, session);
     // another device is one queue, which several threads would only contend for
-    this.workers = new WorkerPool(onCpu(session) ? (session.threads ?? availableParallelism()) : 1);
+    const threads = onCpu(session) ? (session.threads ?? availableParallelism()) : 1;
+    this.workers = new WorkerPool(threads, this.pool);
   }
 
   // ---- what tfjs asks of a backend ----
@@ -134,7 +143,17 @@ export class OnnxBackend extends KernelBackend {
     }
     if (!data.values && !data.failure) this.flush();
     if (data.failure) throw data.failure;
+    data.private = false; // the reader may keep them
     return data.values!;
+  }
+
+  /** The same for a run that is over before anything else happens. */
+  feed(dataId: DataId): HostArray {
+    const data = this.data.get(dataId);
+    const before = data.private;
+    const values = this.readSync(dataId) as HostArray;
+    data.private = before;
+    return values;
   }
 
   override numDataIds(): number {
@@ -168,6 +187,7 @@ export class OnnxBackend extends KernelBackend {
     }
     this.pending.delete(data);
     this.data.delete(dataId);
+    this.reclaim(data);
     return true;
   }
 
@@ -198,8 +218,15 @@ export class OnnxBackend extends KernelBackend {
   override dispose(): void {
     this.pending.clear();
     this.recorder.clear();
+    this.pool.clear();
     this.sessions.clear();
     this.workers.terminate();
+  }
+
+  /** Puts the memory of values that nobody can have into the pool. */
+  reclaim(data: TensorData): void {
+    if (data.private) this.pool.give(data.values as HostArray);
+    data.private = false;
   }
 
   // ---- what kernels ask ----
@@ -208,6 +235,7 @@ export class OnnxBackend extends KernelBackend {
   toValue({ dataId, shape }: TensorInfo): Value {
     const data = this.data.get(dataId);
     if (data.failure) throw data.failure;
+    data.private = false; // the recording may outlive the tensor
     if (data.values && data.recording !== this.recording) {
       const type = data.dtype as ElementType;
       const values = data.values as HostArray;
@@ -224,7 +252,9 @@ export class OnnxBackend extends KernelBackend {
 
   /** A tensor's values where they are on the host already; nothing runs. */
   hostValues({ dataId }: TensorInfo): HostValues | undefined {
-    return this.data.get(dataId).values;
+    const data = this.data.get(dataId);
+    data.private = false;
+    return data.values;
   }
 
   /** A tensor for a recorded value. */
@@ -240,10 +270,14 @@ export class OnnxBackend extends KernelBackend {
     return { dataId, shape: value.shape.slice(), dtype };
   }
 
-  /** A tensor for values on the host, which the backend owns from now on. */
-  makeHost(values: HostValues, shape: number[], dtype: DataType): TensorInfo {
+  /**
+   * A tensor for values on the host, which the backend owns from now on.
+   *
+   * @param isPrivate - nobody else has a reference to the values
+   */
+  makeHost(values: HostValues, shape: number[], dtype: DataType, isPrivate = false): TensorInfo {
     const dataId = {};
-    this.data.set(dataId, { dtype, refCount: 1, values, recording: -1 });
+    this.data.set(dataId, { dtype, refCount: 1, values, recording: -1, private: isPrivate });
     return { dataId, shape, dtype };
   }
 

@@ -56,6 +56,8 @@ interface TraceEntry<S extends Session | ParallelSession = Session | ParallelSes
   readonly result: unknown;
   /** Variables that the function assigns, and which output they get. */
   readonly updates: readonly { variable: Variable; output: number }[];
+  /** Outputs that become several tensors. */
+  readonly shared: ReadonlySet<number>;
 }
 
 /** An output tensor in the shape of the result. */
@@ -107,8 +109,8 @@ export function compile<A extends Tensor[], R extends TensorContainer>(
     const entry = entryFor(backend, args, false) as TraceEntry<Session>;
     const { session, packed } = entry;
     const feeds = feedsOf(backend, entry, args);
-    const outputs = packed ? packed.outputs(session.run(packed.feeds(feeds))) : session.run(feeds);
-    return finish(backend, entry, outputs) as R;
+    const outputs = session.run(packed ? packed.feeds(feeds) : feeds, backend.pool);
+    return finish(backend, entry, packed ? packed.outputs(outputs) : outputs) as R;
   };
   const call = (...args: A): R => {
     const backend = replayingBackend();
@@ -153,7 +155,11 @@ function trace<A extends Tensor[], R extends TensorContainer>(
 ): TraceEntry {
   const registered = (): Variable[] => Object.values(engine().state.registeredVariables);
   const before = new Map<Variable, TensorData>();
-  for (const variable of registered()) before.set(variable, backend.data.get(variable.dataId));
+  for (const variable of registered()) {
+    const data = backend.data.get(variable.dataId);
+    data.private = false; // it gets these values back when the function has assigned it
+    before.set(variable, data);
+  }
   const owners = new Map<TensorData, Variable>();
   for (const [variable, data] of before) owners.set(data, variable);
   const { captured } = backend.beginTrace(new Set(owners.keys()));
@@ -174,12 +180,15 @@ function trace<A extends Tensor[], R extends TensorContainer>(
     });
     const returned = fn(...(placeholders as A));
     const outputs: Value[] = [];
+    const shared = new Set<number>();
     const outputOf = (tensor: Tensor): number => {
       // the numbers of an output are the same in any shape
       let value = withoutReshape(backend.toValue(tensor));
       if (!value.node) value = backend.recorder.op('Identity', [value], { ...value });
       const known = outputs.indexOf(value);
-      return known >= 0 ? known : outputs.push(value) - 1;
+      if (known < 0) return outputs.push(value) - 1;
+      shared.add(known);
+      return known;
     };
     const result = mapTensors(
       returned,
@@ -210,7 +219,7 @@ function trace<A extends Tensor[], R extends TensorContainer>(
       throw new EngineError('A function that assigns variables cannot be called through map().');
     }
     const held = parallel ? backend.sessions.holdParallel(outline) : backend.sessions.hold(outline);
-    return { ...held, sources, packed, result, updates };
+    return { ...held, sources, packed, result, updates, shared };
   } finally {
     // variables have their old values again, until the first run
     for (const [variable, data] of before) {
@@ -244,26 +253,32 @@ function feedsOf(backend: OnnxBackend, { sources }: TraceEntry, args: readonly A
   return sources.map((source): HostArray => {
     if (source.kind === 'constant') return source.data;
     const from = source.kind === 'argument' ? args[source.index] : source.variable;
-    return 'dataId' in from ? (backend.readSync(from.dataId) as HostArray) : from.data;
+    return 'dataId' in from ? backend.feed(from.dataId) : from.data;
   });
 }
 
 /** Assigns variables and rebuilds the result. */
-function finish(backend: OnnxBackend, { result, updates }: TraceEntry, outputs: HostArray[]): unknown {
-  for (const { variable, output } of updates) assign(backend, variable, outputs[output]);
-  return mapSlots(result, ({ output, shape, dtype }) =>
-    engine().makeTensorFromTensorInfo(backend.makeHost(outputs[output], shape.slice(), dtype), backend),
-  );
+function finish(
+  backend: OnnxBackend,
+  { result, updates, shared }: TraceEntry,
+  outputs: HostArray[],
+): unknown {
+  for (const { variable, output } of updates) assign(backend, variable, outputs[output], !shared.has(output));
+  return mapSlots(result, ({ output, shape, dtype }) => {
+    const info = backend.makeHost(outputs[output], shape.slice(), dtype, !shared.has(output));
+    return engine().makeTensorFromTensorInfo(info, backend);
+  });
 }
 
-function assign(backend: OnnxBackend, variable: Variable, values: HostArray): void {
+function assign(backend: OnnxBackend, variable: Variable, values: HostArray, isPrivate: boolean): void {
   const data = backend.data.get(variable.dataId);
   if (data.refCount === 1) {
-    Object.assign(data, { values, value: undefined, recording: -1 });
+    backend.reclaim(data);
+    Object.assign(data, { values, value: undefined, recording: -1, private: isPrivate });
     return;
   }
   // another tensor shares the old data and keeps it
-  const info = backend.makeHost(values, variable.shape, variable.dtype);
+  const info = backend.makeHost(values, variable.shape, variable.dtype, isPrivate);
   const tensor = engine().makeTensorFromTensorInfo(info, backend);
   variable.assign(tensor);
   tensor.dispose();

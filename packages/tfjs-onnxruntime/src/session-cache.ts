@@ -1,7 +1,7 @@
-import { sizeOf } from './graph.js';
+import { sizeOf, type Value } from './graph.js';
 import { encodeModel } from './onnx-model.js';
 import type { KeyedOutline } from './outline.js';
-import { Session, type SessionOptions } from './session.js';
+import { Session, type PortSpec, type SessionOptions } from './session.js';
 import { ParallelSession } from './workers.js';
 
 /** A graph whose largest tensor is smaller than this runs on one thread; waking another costs more than it brings. */
@@ -116,19 +116,27 @@ export class SessionCache {
   }
 }
 
+/** Types and shapes alone: a value knows its node, and through it a session would keep the whole recording alive. */
+function ports(values: readonly Value[]): PortSpec[] {
+  return values.map(({ type, shape }) => ({ type, shape }));
+}
+
 /** Compiles a graph. */
 function createSession(outline: KeyedOutline, options: SessionOptions): Session {
   const large = outline.nodes.some((node) =>
     node.outputs.some(({ shape }) => sizeOf(shape) >= ELEMENTS_WORTH_THREADS),
   );
   const threads = large ? options.threads : 1;
-  return new Session(encodeModel(outline), outline.inputs, outline.outputs, { ...options, threads });
+  return new Session(encodeModel(outline), ports(outline.inputs), ports(outline.outputs), {
+    ...options,
+    threads,
+  });
 }
 
 /** Compiles a graph for several threads, each of which runs it alone. */
 function createParallelSession(outline: KeyedOutline, options: SessionOptions): ParallelSession {
   // copied, because the writer's memory is larger than what was written, and workers get copies of it
-  return new ParallelSession(encodeModel(outline).slice(), outline.inputs, outline.outputs, {
+  return new ParallelSession(encodeModel(outline).slice(), ports(outline.inputs), ports(outline.outputs), {
     // beyond 'basic' ONNX Runtime would multiply by transposed matrices, which costs more on one thread than turning them
     ...options,
     optimisation: options.optimisation ?? 'basic',

@@ -29,18 +29,22 @@ function loadSession({ id, model, ports, outputs, config }) {
     loaded.feeds = Object.fromEntries(
       ports.map(({ type, shape }, i) => ['i' + i, new Tensor(type, loaded.own[i], shape)]),
     );
-    loaded.fetches = Object.fromEntries(Array.from({ length: outputs }, (_, i) => ['o' + i, null]));
+    loaded.outputs = outputs;
+    loaded.Tensor = Tensor;
   } catch (error) {
     loaded.failure = error.message; // what every run of it answers
   }
 }
 
-function runSession({ session, slots, own, feeds, fetches, failure }, slot) {
+function runSession({ session, slots, own, feeds, outputs, Tensor, failure }, { slot, memory }) {
   if (failure !== undefined) return { error: failure };
   try {
     own.forEach((array, i) => array.set(slots[slot][i]));
+    const fetches = Object.fromEntries(
+      outputs.map(({ type, shape }, i) => ['o' + i, memory[i] && new Tensor(type, memory[i], shape)]),
+    );
     const results = session.run(feeds, fetches, {});
-    return { outputs: Object.keys(fetches).map((name) => results[name].data) };
+    return { outputs: outputs.map((_, i) => memory[i] ?? results['o' + i].data) };
   } catch (error) {
     return { error: error.message };
   }
@@ -61,7 +65,7 @@ port.on('message', (request) => {
     sessions.get(request.id)?.session.dispose();
     sessions.delete(request.id);
   } else {
-    const answer = runSession(sessions.get(request.id), request.slot);
+    const answer = runSession(sessions.get(request.id), request);
     port.postMessage(answer, (answer.outputs ?? []).map((array) => array.buffer));
     Atomics.add(signal, 0, 1);
     Atomics.notify(signal, 0);

@@ -5,6 +5,7 @@
  */
 import { MessageChannel, Worker, receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 
+import type { ArrayPool } from './array-pool.js';
 import { EngineError } from './errors.js';
 import { sizeOf, type ElementType, type HostArray } from './graph.js';
 import { Session, describeFailure, sessionConfig, type PortSpec, type SessionOptions } from './session.js';
@@ -17,12 +18,13 @@ type Request =
       id: number;
       model: Uint8Array;
       ports: readonly PortSpec[];
-      outputs: number;
+      outputs: readonly PortSpec[];
       config: object;
     }
   /** Where the feeds of a run lie, one array a port; shared, so that they are copied and not serialised. */
   | { kind: 'slot'; id: number; shared: readonly HostArray[] }
-  | { kind: 'run'; id: number; slot: number }
+  /** `memory` for outputs is handed over; null where the thread makes it. */
+  | { kind: 'run'; id: number; slot: number; memory: readonly (HostArray | null)[] }
   | { kind: 'dispose'; id: number };
 
 /** What it answers to `run`. */
@@ -66,8 +68,9 @@ class SessionWorker {
     this.port.unref();
   }
 
-  post(request: Request): void {
-    this.port.postMessage(request);
+  /** @param handedOver - memory that is the worker's from now on */
+  post(request: Request, handedOver: readonly ArrayBufferLike[] = []): void {
+    this.port.postMessage(request, handedOver as ArrayBuffer[]);
   }
 
   /** The next answer; waits for it. A thread that has ended - out of memory, say - is noticed within a moment. */
@@ -119,8 +122,9 @@ export class ParallelSession {
    * Gives a worker a run to do after those that it has.
    *
    * @param slot - how many runs of this session wait on this worker already
+   * @param pool - has memory for outputs, perhaps
    */
-  start(worker: SessionWorker, feeds: readonly HostArray[], slot: number): void {
+  start(worker: SessionWorker, feeds: readonly HostArray[], slot: number, pool: ArrayPool): void {
     const slots = this.loaded.get(worker) ?? this.load(worker);
     while (slots.length <= slot) {
       const shared = this.inputs.map(({ type, shape }) => sharedArray(type, sizeOf(shape)));
@@ -128,7 +132,11 @@ export class ParallelSession {
       worker.post({ kind: 'slot', id: this.id, shared });
     }
     feeds.forEach((array, i) => slots[slot][i].set(array));
-    worker.post({ kind: 'run', id: this.id, slot });
+    const memory = this.outputs.map((port) => pool.take(port) ?? null);
+    worker.post(
+      { kind: 'run', id: this.id, slot, memory },
+      memory.flatMap((array) => array?.buffer ?? []),
+    );
   }
 
   dispose(): void {
@@ -144,8 +152,8 @@ export class ParallelSession {
       kind: 'load',
       id: this.id,
       model: this.model,
-      ports: this.inputs.map(({ type, shape }) => ({ type, shape })),
-      outputs: this.outputs.length,
+      ports: this.inputs,
+      outputs: this.outputs,
       config: sessionConfig(this.options),
     });
     return slots;
@@ -161,8 +169,14 @@ export interface Job {
 export class WorkerPool {
   private readonly workers: SessionWorker[] = [];
 
-  /** @param threads - how many jobs run at once, this thread's among them */
-  constructor(private readonly threads: number) {}
+  /**
+   * @param threads - how many jobs run at once, this thread's among them
+   * @param pool - has memory for outputs, perhaps
+   */
+  constructor(
+    private readonly threads: number,
+    private readonly pool: ArrayPool,
+  ) {}
 
   /**
    * Runs all jobs and waits for them.
@@ -190,10 +204,10 @@ export class WorkerPool {
       if (mine(i)) return;
       const counts = waiting.get(session) ?? new Array<number>(threads).fill(0);
       waiting.set(session, counts);
-      session.start(this.workers[i % threads], feeds, counts[i % threads]++);
+      session.start(this.workers[i % threads], feeds, counts[i % threads]++, this.pool);
     });
     jobs.forEach(({ session, feeds }, i) => {
-      if (mine(i)) attempt(i, () => session.own.run(feeds));
+      if (mine(i)) attempt(i, () => session.own.run(feeds, this.pool));
     });
     jobs.forEach((_, i) => {
       if (!mine(i)) attempt(i, () => outputsOf(this.workers[i % threads].receive()));

@@ -113,6 +113,28 @@ describe.each(backendsUnderTest('cpu', 'wasm'))('on %s', (backend) => {
     expect(sampled.values).toBeAllClose(scored.values, { atol: 1e-5 });
     model.dispose();
   });
+
+  test('sampler and scorer say the same where rows share their context, which is read once', () => {
+    const model = shakenModel();
+    const [k, rows, horizon] = [3, 6, 7];
+    const contexts = Int32Array.from(
+      { length: rows * W },
+      (_, i) => (Math.floor(i / W / k) + 3 * (i % W)) % 11,
+    );
+    const options = { contextTokens: contexts, batchSize: rows, horizon };
+    const sampled = model.generate({ ...options, random: new RandomStream(5, 'shared') });
+    const scored = tf.tidy(() =>
+      take(
+        model.score(
+          tf.tensor2d(contexts, [rows, W], 'int32'),
+          tf.tensor2d(sampled.tokens, [rows, horizon], 'int32'),
+        ).logProbs,
+      ),
+    );
+    expect(sampled.logProbs).toBeAllClose(scored, { atol: 1e-5 });
+    expect(new Set(Array.from({ length: rows }, (_, b) => sampled.tokens[b * horizon + 3])).size).not.toBe(1);
+    model.dispose();
+  });
 });
 
 describe('the model', () => {

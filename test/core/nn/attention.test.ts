@@ -81,25 +81,25 @@ test.each([
 });
 
 test('self-attention cuts, turns, attends and merges: each head sees its own columns', () => {
-  const [batch, heads, T, d] = [2, 2, 5, 4];
-  const projected = normals([batch * T, 3 * heads * d], 'projected') as tf.Tensor2D;
+  const [batch, heads, T, Q, d] = [2, 2, 5, 2, 4];
+  const [key, value] = ['key', 'value'].map((name) => normals([batch * T, heads * d], name) as tf.Tensor2D);
+  const query = normals([batch * Q, heads * d], 'query') as tf.Tensor2D;
   const rotary = rotaryTable(0, T, d, 100);
-  const mixed = selfAttention(projected, { batch, heads, window: 3, rotary, queries: 2 });
-  expect(mixed).toHaveShape([batch * 2, heads * d]);
+  const mixed = selfAttention({ query, key, value }, { batch, heads, window: 3, rotary });
+  expect(mixed).toHaveShape([batch * Q, heads * d]);
   const byHead = tf.tidy(() => {
-    const all = tf.reshape(projected, [batch, T, 3, heads, d]);
-    const part = (which: number): tf.Tensor4D =>
-      tf.transpose(
-        tf.reshape(tf.slice(all, [0, 0, which, 0, 0], [-1, -1, 1, -1, -1]), [batch, T, heads, d]),
-        [0, 2, 1, 3],
-      );
-    const [q, k] = [0, 1].map((which) => applyRotary(part(which), rotary));
-    const last = tf.slice4d(q, [0, 0, T - 2, 0], [-1, -1, 2, -1]);
-    const out = tf.tensor4d(attentionByLoop(last, k, part(2), 3), [batch, heads, 2, d]);
-    return Array.from(tf.transpose(out, [0, 2, 1, 3]).dataSync());
+    const cut = (rows: tf.Tensor2D): tf.Tensor4D =>
+      tf.transpose(tf.reshape(rows, [batch, -1, heads, d]), [0, 2, 1, 3]);
+    // the queries are those of the last positions
+    const q = applyRotary(cut(query), rotaryTable(T - Q, Q, d, 100));
+    const out = attentionByLoop(q, applyRotary(cut(key), rotary), cut(value), 3);
+    return Array.from(tf.transpose(tf.tensor4d(out, [batch, heads, Q, d]), [0, 2, 1, 3]).dataSync());
   });
   expect(take(mixed)).toBeAllClose(byHead, { atol: 1e-5 });
-  tf.dispose([projected, { ...rotary }]);
+  expectNoTensorLeft(() =>
+    selfAttention({ query, key, value }, { batch, heads, window: 3, rotary }).dispose(),
+  );
+  tf.dispose([query, key, value, { ...rotary }]);
 });
 
 test('the gradient of self-attention agrees with central differences', () => {
@@ -107,8 +107,11 @@ test('the gradient of self-attention agrees with central differences', () => {
   const options = { batch: 2, heads: 2, window: 3, rotary };
   for (const queries of [5, 2]) {
     expectGradient(
-      (projected) => selfAttention(projected as tf.Tensor2D, { ...options, queries }),
-      [normals([10, 24], 'projected')],
+      (...parts) => {
+        const [query, key, value] = parts as tf.Tensor2D[];
+        return selfAttention({ query, key, value }, options);
+      },
+      [normals([2 * queries, 8], 'query'), ...['key', 'value'].map((name) => normals([10, 8], name))],
       { rtol: 5e-3, atol: 1e-3 },
     );
   }

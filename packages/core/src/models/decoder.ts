@@ -2,16 +2,25 @@ import { attend, attentionMask, mergeHeads, splitHeads } from '../nn/attention.j
 import { embed, normalise, takeColumns } from '../nn/ops.js';
 import type { ParameterStore } from '../nn/parameters.js';
 import { RowCache } from '../nn/row-cache.js';
-import { rotaryTable, rotationMatrices } from '../nn/rotary.js';
+import { rotaryTable, rotate, rotationMatrices } from '../nn/rotary.js';
 import type { Generation } from '../policy.js';
 import type { Uniforms } from '../stratified-uniforms.js';
-import { compile, tf, type CompiledFunction } from '../tf.js';
+import { compile, readValues, tf, type CompiledFunction } from '../tf.js';
+import {
+  columns,
+  copyColumns,
+  equalNeighbours,
+  greatestCommonDivisor,
+  partsOf,
+  type Part,
+} from './batch-parts.js';
 import type { ResolvedDegradationTransformerOptions } from './degradation-transformer.js';
 import {
   affine,
   feedForward,
   firstProjections,
   predict,
+  projections,
   tokenProjections,
   transformerWeights,
 } from './transformer-weights.js';
@@ -23,12 +32,6 @@ const MOST_CHUNKS = 12;
 
 /** Rows that are generated together: enough for matrix products, few enough that a batch keeps several threads busy. */
 const PART_ROWS = 32;
-
-/** Some rows of the batch. */
-interface Part {
-  readonly first: number;
-  readonly rows: number;
-}
 
 export interface DecodeOptions {
   /** [B, W] */
@@ -63,15 +66,14 @@ type ChunkResult = {
  * It owns what it compiled: `dispose` frees it.
  */
 export class Decoder {
-  private readonly prefill: CompiledFunction<[tf.Tensor2D], tf.Tensor[]>;
+  /** By how many rows share each context. */
+  private readonly prefills = new Map<number, CompiledFunction<[tf.Tensor2D], tf.Tensor[]>>();
   private readonly chunks = new Map<string, CompiledFunction<tf.Tensor[], ChunkResult>>();
 
   constructor(
     private readonly parameters: ParameterStore,
     private readonly config: ResolvedDegradationTransformerOptions,
-  ) {
-    this.prefill = compile((tokens) => this.readContext(tokens));
-  }
+  ) {}
 
   /** Leaves no tensor behind. */
   generate({ contextTokens, batchSize, horizon, random, trim, withDistribution }: DecodeOptions): Generation {
@@ -89,18 +91,15 @@ export class Decoder {
         logDistribution: new Float32Array(batchSize * horizon * vocabularySize),
       }),
     };
-    // parts of the rows go on several threads at once
-    const parts = Array.from({ length: Math.ceil(batchSize / PART_ROWS) }, (_, i) => ({
-      first: i * PART_ROWS,
-      rows: Math.min(PART_ROWS, batchSize - i * PART_ROWS),
-    }));
+    const parts = partsOf(batchSize, PART_ROWS);
     let states = this.start(parts, contextTokens, context);
     for (let start = 0; start < horizon; start += steps) {
       const results = tf.tidy(() => {
         const turns = rotationMatrices(context - 1 + start, steps, width / heads, rotaryBase);
         return chunk.map(
           parts.map((part, i) => {
-            const draws = uniforms ? [columns(uniforms, part, horizon, start, steps)] : [];
+            const cut = { length: horizon, from: start, count: steps };
+            const draws = uniforms ? [columns(uniforms, part, cut)] : [];
             return [states[i].last, turns, ...draws, ...states[i].caches];
           }),
         );
@@ -108,7 +107,9 @@ export class Decoder {
       tf.dispose(states);
       results.forEach((result, i) => {
         const copy = (from: tf.Tensor, into: Float32Array | Int32Array, width = 1): void =>
-          copyColumns(from.dataSync(), into, { ...parts[i], columns: horizon, start, steps, width });
+          readValues(from, (values) =>
+            copyColumns(values, into, { ...parts[i], columns: horizon, start, steps, width }),
+          );
         copy(result.tokens, generation.tokens);
         copy(result.logProbs, generation.logProbs);
         copy(result.values, generation.values);
@@ -122,24 +123,31 @@ export class Decoder {
   }
 
   dispose(): void {
-    this.prefill.dispose();
-    for (const chunk of this.chunks.values()) chunk.dispose();
-    this.chunks.clear();
+    for (const compiled of [this.prefills, this.chunks]) {
+      for (const one of compiled.values()) one.dispose();
+      compiled.clear();
+    }
   }
 
-  /** Reads the context: its last token, and the caches of what comes before it, for every part. */
+  /**
+   * Reads the context: its last token, and the caches of what comes before it, for every part. A context that several rows in a
+   * row share is read once.
+   */
   private start(
     parts: readonly Part[],
     contextTokens: Int32Array,
     context: number,
   ): { last: tf.Tensor1D; caches: tf.Tensor[] }[] {
+    const times = parts
+      .map((part) => equalNeighbours(contextTokens, part, context))
+      .reduce(greatestCommonDivisor);
     return tf.tidy(() => {
       // cut on the host: a slice of tensors would be a graph of its own
-      const cut = (part: Part, from: number, count: number): tf.Tensor2D =>
-        columns(contextTokens, part, context, from, count);
+      const cut = (part: Part, from: number, count: number, every = 1): tf.Tensor2D =>
+        columns(contextTokens, part, { length: context, from, count, every });
       const caches =
         context > 1
-          ? this.prefill.map(parts.map((part): [tf.Tensor2D] => [cut(part, 0, context - 1)]))
+          ? this.prefill(times).map(parts.map((part) => [cut(part, 0, context - 1, times)]))
           : parts.map(() => []);
       return parts.map((part, i) => ({
         last: tf.reshape<tf.Rank.R1>(cut(part, context - 1, 1), [part.rows]),
@@ -148,8 +156,17 @@ export class Decoder {
     });
   }
 
+  private prefill(times: number): CompiledFunction<[tf.Tensor2D], tf.Tensor[]> {
+    let prefill = this.prefills.get(times);
+    if (!prefill) {
+      prefill = compile((tokens) => this.readContext(tokens).map((cache) => repeatEach(cache, times)));
+      this.prefills.set(times, prefill);
+    }
+    return prefill;
+  }
+
   /** Keys and values of every layer for all tokens, as far as the next token sees them: [B, H, P, d] each. */
-  private readContext(tokens: tf.Tensor2D): tf.Tensor[] {
+  private readContext(tokens: tf.Tensor2D): tf.Tensor4D[] {
     const [batch, length] = tokens.shape;
     const { width, heads, attentionWindow, rotaryBase } = this.config;
     const weights = transformerWeights(this.parameters, this.config);
@@ -157,13 +174,14 @@ export class Decoder {
     const ids = tf.reshape<tf.Rank.R1>(tokens, [batch * length]);
     let x = embed(ids, weights.embedding);
     return weights.layers.flatMap((layer, i) => {
-      const projected = i === 0 ? firstProjections(ids, x, weights) : affine(normalise(x), layer.project);
-      const { q, k, v } = splitHeads(projected, batch, heads, rotary);
+      const { query, key, value } = i === 0 ? firstProjections(ids, x, weights) : projections(x, layer);
+      const [q, k, v] = [query, key, value].map((part) => splitHeads(part, batch, heads));
+      const [turnedQ, turnedK] = [q, k].map((part) => rotate(part, rotary) as tf.Tensor4D);
       if (i < weights.layers.length - 1) {
-        x = tf.add(x, affine(mergeHeads(attend(q, k, v, attentionWindow)), layer.out));
+        x = tf.add(x, affine(mergeHeads(attend(turnedQ, turnedK, v, attentionWindow)), layer.out));
         x = feedForward(x, layer);
       }
-      return [recent(k, attentionWindow), recent(v, attentionWindow)];
+      return [recent(turnedK, attentionWindow), recent(v, attentionWindow)];
     });
   }
 
@@ -206,7 +224,6 @@ export class Decoder {
     const weights = transformerWeights(this.parameters, this.config);
     const table = tokenProjections(weights);
     const size = past + turns.length;
-    const masks = tf.split(attentionMask(past, turns.length, 0, size, attentionWindow), turns.length, 0);
     const headWidth = turns[0].shape[0];
     const rows = Array.from(
       { length: 2 * weights.layers.length },
@@ -219,16 +236,12 @@ export class Decoder {
       let x = embed(token, weights.embedding);
       weights.layers.forEach((layer, i) => {
         const projected = i === 0 ? embed(token, table) : affine(normalise(x), layer.project);
-        const [queriesAndKeys, v] = tf.split(
-          tf.reshape(projected, [batch, 3 * heads, headWidth]),
-          [2 * heads, heads],
-          1,
-        );
-        const turned = tf.matMul(tf.reshape(queriesAndKeys, [-1, headWidth]), turn);
-        const [q, k] = tf.split<tf.Tensor4D>(tf.reshape(turned, [batch, 2 * heads, 1, headWidth]), 2, 1);
+        const heads3 = tf.reshape(projected, [batch, 3 * heads, 1, headWidth]);
+        const [queriesAndKeys, v] = tf.split<tf.Tensor4D>(heads3, [2 * heads, heads], 1);
+        const [q, k] = tf.split<tf.Tensor4D>(tf.matMul(queriesAndKeys, turn), 2, 1);
         const keys = rows[2 * i].add(k);
-        const values = rows[2 * i + 1].add(tf.reshape(v, k.shape));
-        const mask = tf.slice(masks[t], [0, 0], [1, keys.shape[2]]);
+        const values = rows[2 * i + 1].add(v);
+        const mask = attentionMask(past + t, 1, 0, keys.shape[2], attentionWindow);
         const scores = tf.add<tf.Tensor4D>(tf.matMul(q, keys, false, true), mask); // [B, H, 1, S]
         const mixed = tf.matMul<tf.Tensor4D>(tf.softmax(scores), values);
         x = tf.add(x, affine(tf.reshape(mixed, [batch, heads * headWidth]), layer.out));
@@ -252,42 +265,18 @@ export class Decoder {
   }
 }
 
+/** Every row so many times, one after the other: [B, …] → [B · times, …]. */
+function repeatEach(cache: tf.Tensor4D, times: number): tf.Tensor4D {
+  if (times === 1) return cache;
+  const [batch, ...shape] = cache.shape;
+  const repeated = tf.tile(tf.reshape(cache, [batch, 1, -1]), [1, times, 1]);
+  return tf.reshape(repeated, [batch * times, ...shape]);
+}
+
 /** The rows of a cache that the next query can see. */
 function recent(cache: tf.Tensor4D, attentionWindow: number): tf.Tensor4D {
   const dropped = cache.shape[2] - (attentionWindow - 1);
   return dropped > 0 ? tf.slice(cache, [0, 0, dropped, 0], [-1, -1, -1, -1]) : tf.clone(cache);
-}
-
-/** Some columns of some rows of a [B, L] array as a tensor [rows, steps] of its type, zeros past its end. */
-function columns(
-  data: Float32Array | Int32Array,
-  { first, rows }: Part,
-  length: number,
-  start: number,
-  steps: number,
-): tf.Tensor2D {
-  const integers = data instanceof Int32Array;
-  const picked = integers ? new Int32Array(rows * steps) : new Float32Array(rows * steps);
-  const width = Math.min(steps, length - start);
-  for (let b = 0; b < rows; b++) {
-    const from = (first + b) * length + start;
-    picked.set(data.subarray(from, from + width), b * steps);
-  }
-  return tf.tensor2d(picked, [rows, steps], integers ? 'int32' : 'float32');
-}
-
-/** [rows, steps, width] into rows and columns of [B, columns, width]; what goes past the end is left out. */
-function copyColumns(
-  from: ArrayLike<number>,
-  into: Float32Array | Int32Array,
-  at: Part & { columns: number; start: number; steps: number; width: number },
-): void {
-  const kept = Math.min(at.steps, at.columns - at.start) * at.width;
-  const source = from as Float32Array;
-  for (let b = 0; b < at.rows; b++) {
-    const begin = b * at.steps * at.width;
-    into.set(source.subarray(begin, begin + kept), ((at.first + b) * at.columns + at.start) * at.width);
-  }
 }
 
 /**

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
 import { ConfigError, ShapeError } from '../errors.js';
-import { selfAttention } from '../nn/attention.js';
-import { embed, normalise, takeColumns } from '../nn/ops.js';
+import { selfAttention, type Projections } from '../nn/attention.js';
+import { embed, takeColumns } from '../nn/ops.js';
 import { ParameterStore } from '../nn/parameters.js';
 import { rotaryTable } from '../nn/rotary.js';
 import { resolveOptions } from '../options.js';
@@ -19,6 +19,7 @@ import {
   feedForward,
   firstProjections,
   predict,
+  projections,
   transformerWeights,
   type TransformerWeights,
 } from './transformer-weights.js';
@@ -173,8 +174,7 @@ export class DegradationTransformer implements SoftSequencePolicy {
       const mixed = tf.matMul(tf.reshape(read, [-1, vocabulary]), weights.embedding);
       const rows = [context, mixed].map((part) => tf.reshape(part, [batch, -1, width]));
       const x = tf.reshape<tf.Rank.R2>(tf.concat(rows, 1), [-1, width]);
-      const projected = affine(normalise(x), weights.layers[0].project);
-      const hidden = this.lastHidden(x, projected, batch, horizon, weights);
+      const hidden = this.lastHidden(x, projections(x, weights.layers[0]), batch, horizon, weights);
       return tf.reshape(predict(hidden, weights, temperature).logProbs, [batch, horizon, vocabulary]);
     });
   }
@@ -218,14 +218,14 @@ export class DegradationTransformer implements SoftSequencePolicy {
    * and go on.
    *
    * @param embedded - [B·T, D] what is read
-   * @param first - [B·T, 3D] what the first block projects of it
+   * @param first - what the first block projects of it, queries of all positions
    * @param batch - B
    * @param count - how many of the last positions, Q
    * @returns [B·Q, D]
    */
   private lastHidden(
     embedded: tf.Tensor2D,
-    first: tf.Tensor2D,
+    first: Projections,
     batch: number,
     count: number,
     weights: TransformerWeights,
@@ -235,15 +235,21 @@ export class DegradationTransformer implements SoftSequencePolicy {
     const rotary = rotaryTable(0, length, width / heads, rotaryBase);
     let x = embedded;
     weights.layers.forEach((layer, i) => {
-      const queries = i === weights.layers.length - 1 ? count : length;
-      const projected = i === 0 ? first : affine(normalise(x), layer.project);
-      const mixed = selfAttention(projected, { batch, heads, window, rotary, queries });
-      if (queries < length) {
-        const rows = tf.reshape(x, [batch, length, width]);
-        x = tf.reshape(tf.slice(rows, [0, length - count, 0], [-1, count, -1]), [batch * count, width]);
-      }
-      x = feedForward(tf.add(x, affine(mixed, layer.out)), layer);
+      const asking = (rows: tf.Tensor2D): tf.Tensor2D =>
+        i === weights.layers.length - 1 ? lastRows(rows, batch, count) : rows;
+      const projected = i === 0 ? { ...first, query: asking(first.query) } : projections(x, layer, asking);
+      const mixed = selfAttention(projected, { batch, heads, window, rotary });
+      x = feedForward(tf.add(asking(x), affine(mixed, layer.out)), layer);
     });
     return x;
   }
+}
+
+/** The last rows of every sequence: [B·T, D] → [B·count, D]. */
+function lastRows(x: tf.Tensor2D, batch: number, count: number): tf.Tensor2D {
+  const [rowCount, width] = x.shape;
+  const length = rowCount / batch;
+  if (count === length) return x;
+  const rows = tf.reshape(x, [batch, length, width]);
+  return tf.reshape(tf.slice(rows, [0, length - count, 0], [-1, count, -1]), [batch * count, width]);
 }

@@ -1,3 +1,4 @@
+import type { Projections } from '../nn/attention.js';
 import { embed, foldNorm, linear, logSoftmax, normalise, silu, type Affine } from '../nn/ops.js';
 import type { ParameterStore } from '../nn/parameters.js';
 import { tf } from '../tf.js';
@@ -89,16 +90,39 @@ export function tokenProjections({ embedding, layers }: TransformerWeights): tf.
 }
 
 /**
+ * What a block projects of rows. One product for each of the three: cutting a product of all three apart, and putting its
+ * gradient together again, would cost more than they do.
+ *
+ * @param x - [B·T, D] the rows, not normalised yet
+ * @param asking - picks the rows that attend
+ */
+export function projections(
+  x: tf.Tensor2D,
+  { project }: LayerWeights,
+  asking: (rows: tf.Tensor2D) => tf.Tensor2D = (rows) => rows,
+): Projections {
+  const normal = normalise(x);
+  const [query, key, value] = thirds(project);
+  return { query: affine(asking(normal), query), key: affine(normal, key), value: affine(normal, value) };
+}
+
+/**
  * The projections of the first block for some tokens: rows of the table of all tokens where there are more rows than tokens.
  *
  * @param ids - [N] int32
  * @param x - [N, D] their embeddings
- * @returns [N, 3D]
  */
-export function firstProjections(ids: tf.Tensor1D, x: tf.Tensor2D, weights: TransformerWeights): tf.Tensor2D {
+export function firstProjections(ids: tf.Tensor1D, x: tf.Tensor2D, weights: TransformerWeights): Projections {
   const { embedding, layers } = weights;
-  if (ids.shape[0] <= embedding.shape[0]) return affine(normalise(x), layers[0].project);
-  return embed(ids, tokenProjections(weights));
+  if (ids.shape[0] <= embedding.shape[0]) return projections(x, layers[0]);
+  const { query, key, value } = projections(embedding, layers[0]);
+  return { query: embed(ids, query), key: embed(ids, key), value: embed(ids, value) };
+}
+
+/** The maps to queries, to keys and to values. */
+function thirds({ weight, bias }: Affine): Affine[] {
+  const biases = tf.split<tf.Tensor1D>(bias, 3);
+  return tf.split<tf.Tensor2D>(weight, 3, 1).map((part, i) => ({ weight: part, bias: biases[i] }));
 }
 
 /** Log-probabilities of all tokens [N, V] and values [N], from hidden states [N, D] before the last normalisation. */

@@ -1,5 +1,5 @@
 import { tf } from '../tf.js';
-import { rotate, rotateBack, type RotaryTable } from './rotary.js';
+import { rotaryOfLast, rotate, rotateBack, type RotaryTable } from './rotary.js';
 
 /** Added to the scores of forbidden pairs: e to this power is 0 in float32, and no NaN can arise from it. */
 const FORBIDDEN = -1e9;
@@ -142,39 +142,26 @@ function attendBack(
   ];
 }
 
-/** Queries, keys and values of all heads, [B, H, T, d] each, queries and keys turned by their positions. */
-export interface Heads {
-  readonly q: tf.Tensor4D;
-  readonly k: tf.Tensor4D;
-  readonly v: tf.Tensor4D;
+/** Rows cut into heads: [B·T, D] → [B, H, T, d]. No gradient of its own. */
+export function splitHeads(x: tf.Tensor, batch: number, heads: number): tf.Tensor4D {
+  const [rowCount, width] = x.shape;
+  return tf.transpose(tf.reshape(x, [batch, rowCount / batch, heads, width / heads]), [0, 2, 1, 3]);
 }
 
-/**
- * Cuts projected rows into heads and turns queries and keys by their positions. No gradient of its own.
- *
- * @param projected - [B·T, 3D]: queries, keys and values side by side
- * @returns three tensors; the caller disposes them
- */
-export function splitHeads(projected: tf.Tensor2D, batch: number, heads: number, rotary: RotaryTable): Heads {
-  const [rowCount, width] = projected.shape;
-  const shape = [batch, rowCount / batch, 3 * heads, width / (3 * heads)];
-  const split = tf.transpose(tf.reshape(projected, shape), [0, 2, 1, 3]); // [B, 3H, T, d]
-  const [queriesAndKeys, v] = tf.split(split, [2 * heads, heads], 1);
-  const [q, k] = tf.split(rotate(queriesAndKeys, rotary), 2, 1);
-  return { q, k, v } as Heads;
-}
-
-/** The transpose of `splitHeads`: gradients of heads to gradients of projected rows. */
-function splitHeadsBack(dq: tf.Tensor, dk: tf.Tensor, dv: tf.Tensor, rotary: RotaryTable): tf.Tensor2D {
-  const stacked = tf.concat([rotateBack(tf.concat([dq, dk], 1), rotary), dv], 1); // [B, 3H, T, d]
-  const [batch, heads, length, width] = stacked.shape;
-  return tf.reshape(tf.transpose(stacked, [0, 2, 1, 3]), [batch * length, heads * width]);
-}
-
-/** Heads side by side again: [B, H, Q, d] → [B·Q, D]. */
+/** Heads side by side again: [B, H, T, d] → [B·T, D]. No gradient of its own. */
 export function mergeHeads(x: tf.Tensor4D): tf.Tensor2D {
   const [batch, heads, length, width] = x.shape;
   return tf.reshape(tf.transpose(x, [0, 2, 1, 3]), [batch * length, heads * width]);
+}
+
+/** What a block projects of its rows: queries, perhaps of the last positions only, keys and values. */
+export interface Projections {
+  /** [B·Q, D] */
+  readonly query: tf.Tensor2D;
+  /** [B·T, D] */
+  readonly key: tf.Tensor2D;
+  /** [B·T, D] */
+  readonly value: tf.Tensor2D;
 }
 
 /** How the rows of a batch are cut into sequences and heads. */
@@ -185,37 +172,38 @@ export interface SelfAttentionOptions {
   readonly window: number;
   /** Of the T positions. */
   readonly rotary: RotaryTable;
-  /** Q, how many of the last positions attend. */
-  readonly queries: number;
 }
 
 /**
- * Self-attention from projected rows to mixed rows: heads are cut, turned by their positions, attended and put side by side
- * again. The scale 1/√d belongs to the projection.
+ * Self-attention of the last Q of T positions, from projected rows to mixed rows: heads are cut, queries and keys turned by
+ * their positions, attended and put side by side again. The scale 1/√d belongs to the projection.
  *
- * @param projected - [B·T, 3D]: queries, keys and values side by side
  * @returns [B·Q, D]; the caller disposes it
  */
 export function selfAttention(
-  projected: tf.Tensor2D,
-  { batch, heads, window, rotary, queries }: SelfAttentionOptions,
+  { query, key, value }: Projections,
+  { batch, heads, window, rotary }: SelfAttentionOptions,
 ): tf.Tensor2D {
   const operation = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => {
-    const [input, save] = args as [tf.Tensor2D, tf.GradSaveFunc];
-    const { q, k, v } = splitHeads(input, batch, heads, rotary);
-    const length = k.shape[2];
-    const asking = rows(q, length - queries, queries);
-    const { mixed, shares, blocks } = attendBlocks(asking, k, v, window);
-    save([rotary.cos, rotary.sin, rotary.quarterTurn, asking, k, v, mixed, ...shares]);
+    const [queries, keys, values, save] = args as [tf.Tensor, tf.Tensor, tf.Tensor, tf.GradSaveFunc];
+    const ofLast = rotaryOfLast(rotary, queries.shape[0] / batch);
+    const [q, k, v] = [queries, keys, values].map((part) => splitHeads(part, batch, heads));
+    const [turnedQ, turnedK] = [rotate(q, ofLast), rotate(k, rotary)] as tf.Tensor4D[];
+    const { mixed, shares, blocks } = attendBlocks(turnedQ, turnedK, v, window);
+    const { cos, sin, quarterTurn } = rotary;
+    save([cos, sin, ofLast.cos, ofLast.sin, quarterTurn, turnedQ, turnedK, v, mixed, ...shares]);
     return {
       value: mergeHeads(mixed),
-      gradFunc: (dy: tf.Tensor, [cos, sin, quarterTurn, ...saved]: tf.Tensor[]) => {
-        const dMixed = tf.transpose(tf.reshape(dy, [batch, queries, heads, -1]), [0, 2, 1, 3]);
-        const [dq, dk, dv] = attendBack(dMixed as tf.Tensor4D, saved, blocks);
-        const table = { cos, sin, quarterTurn } as RotaryTable;
-        return splitHeadsBack(padRows(dq, length - queries, length), dk, dv, table);
+      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
+        const [cos, sin, cosOfLast, sinOfLast, quarterTurn] = saved as tf.Tensor2D[];
+        const [dq, dk, dv] = attendBack(splitHeads(dy, batch, heads), saved.slice(5), blocks);
+        return [
+          mergeHeads(rotateBack(dq, { cos: cosOfLast, sin: sinOfLast, quarterTurn }) as tf.Tensor4D),
+          mergeHeads(rotateBack(dk, { cos, sin, quarterTurn }) as tf.Tensor4D),
+          mergeHeads(dv),
+        ];
       },
     };
   });
-  return operation(projected);
+  return operation(query, key, value);
 }

@@ -1,6 +1,6 @@
 import { ShapeError } from '../errors.js';
 import { InvariantError, printable } from '../invariants.js';
-import { compile, tf, type CompiledFunction } from '../tf.js';
+import { compile, tensorOver, tf, type CompiledFunction } from '../tf.js';
 import type { Adam, AdamScalars } from './adam.js';
 import { flat } from './ops.js';
 import type { ParameterStore } from './parameters.js';
@@ -70,6 +70,9 @@ type Measured = { loss: tf.Tensor } & Record<'means' | 'maxima', tf.NamedTensorM
 /** What one of several passes gives back. */
 type PassResult = Measured & { gradient: tf.Tensor1D };
 
+/** The norm of a gradient before clipping, and what the optimiser makes of it. */
+type Proposal = { gradNorm: tf.Scalar; proposal: tf.Tensor[] };
+
 /** What a pass over all rows gives back. */
 type WholeResult = {
   /** [K] in the order of their names. */
@@ -105,7 +108,7 @@ interface Parts {
  * frees what was compiled.
  */
 export class GradientSteps {
-  private readonly passes = new Map<string, CompiledFunction<tf.Tensor[], PassResult>>();
+  private readonly compiled = new Map<string, CompiledFunction<tf.Tensor[], PassResult | Proposal>>();
   private readonly wholes = new Map<string, WholeStep>();
   private readonly trainable: readonly (readonly [string, tf.Variable])[];
 
@@ -146,9 +149,9 @@ export class GradientSteps {
   /** Frees what was compiled. */
   dispose(): void {
     for (const { compiled } of this.wholes.values()) compiled.dispose();
-    for (const compiled of this.passes.values()) compiled.dispose();
+    for (const compiled of this.compiled.values()) compiled.dispose();
     this.wholes.clear();
-    this.passes.clear();
+    this.compiled.clear();
   }
 
   private parts(batch: number, mask: Float32Array | undefined): Parts {
@@ -191,23 +194,17 @@ export class GradientSteps {
 
   /** The call for inputs of these names. */
   private whole(scalarNames: readonly string[], rowNames: readonly string[]): WholeStep {
-    const { optimizer, maxGradNorm } = this.options;
     const key = `${scalarNames.join()};${rowNames.join()}`;
     let whole = this.wholes.get(key);
     if (!whole) {
       const names: string[] = [];
       const compiled = compile((...args: tf.Tensor[]): WholeResult => {
         const adamScalars = args.slice(0, 3) as unknown as AdamScalars;
-        const pass = this.differentiate(scalarNames, rowNames, args.slice(3));
-        const { gradient, loss, means, maxima } = pass;
-        const gradNorm = tf.sqrt(tf.sum<tf.Scalar>(tf.square(gradient)));
-        const scale = tf.minimum<tf.Scalar>(1, tf.div(maxGradNorm, tf.add(gradNorm, 1e-6)));
+        const { gradient, loss, means, maxima } = this.differentiate(scalarNames, rowNames, args.slice(3));
+        const { gradNorm, proposal } = this.propose(gradient, adamScalars);
         const stats = { loss, ...means, ...maxima, gradNorm };
         names.splice(0, names.length, ...Object.keys(stats));
-        return {
-          stats: tf.stack(Object.values(stats)) as tf.Tensor1D,
-          proposal: optimizer.proposal(gradient, scale, adamScalars),
-        };
+        return { stats: tf.stack(Object.values(stats)) as tf.Tensor1D, proposal };
       });
       this.wholes.set(key, (whole = { compiled, names }));
     }
@@ -216,10 +213,20 @@ export class GradientSteps {
 
   /** A call for each part, on several threads; gradients are added up in the order of the parts. */
   private inParts({ rows, scalars = {}, learningRate }: StepInputs, { ranges, shares }: Parts): Candidate {
-    const { optimizer, maxGradNorm } = this.options;
+    const { optimizer } = this.options;
     const rowNames = Object.keys(rows);
     const scalarNames = Object.keys(scalars);
-    const pass = this.pass(scalarNames, rowNames);
+    const pass = this.function(
+      `part ${[...scalarNames, '', ...rowNames].join()}`,
+      (share, ...args): PassResult => this.differentiate(scalarNames, rowNames, args, share as tf.Scalar),
+    );
+    const join = this.function('join', (...args): Proposal => {
+      const gradients = args.slice(3) as tf.Tensor1D[];
+      return this.propose(
+        gradients.reduce((sum, part) => tf.add(sum, part)),
+        args.slice(0, 3) as unknown as AdamScalars,
+      );
+    });
     const results = tf.tidy(() =>
       pass.map(
         ranges.map(({ start, end }, i) => [
@@ -229,39 +236,45 @@ export class GradientSteps {
         ]),
       ),
     );
+    const joined = tf.tidy(() =>
+      join(
+        ...optimizer.scalars(learningRate).map((number) => tf.scalar(number)),
+        ...results.map(({ gradient }) => gradient),
+      ),
+    );
     const stats: Record<string, number> = { loss: 0 };
-    const gradient = (results[0].gradient.dataSync() as Float32Array).slice();
     results.forEach((result, i) => {
       stats['loss'] += shares[i] * result.loss.dataSync()[0];
       for (const [key, mean] of Object.entries(result.means))
         stats[key] = (stats[key] ?? 0) + shares[i] * mean.dataSync()[0];
       for (const [key, maximum] of Object.entries(result.maxima))
         stats[key] = Math.max(stats[key] ?? -Infinity, maximum.dataSync()[0]);
-      if (i > 0) addTo(gradient, result.gradient.dataSync() as Float32Array);
-      tf.dispose(result);
     });
-    stats['gradNorm'] = Math.sqrt(sumOfSquares(gradient));
-    const take = (): void => {
-      const scale = Math.min(1, maxGradNorm / (stats['gradNorm'] + 1e-6));
-      tf.tidy(() => optimizer.step(tf.tensor1d(gradient), learningRate, scale));
+    tf.dispose(results);
+    stats['gradNorm'] = joined.gradNorm.dataSync()[0];
+    return {
+      stats,
+      take: () => optimizer.take(joined.proposal),
+      dispose: () => void tf.dispose(joined),
     };
-    return { stats, take, dispose: () => undefined };
   }
 
-  /** The call for a part, for inputs of these names. */
-  private pass(
-    scalarNames: readonly string[],
-    rowNames: readonly string[],
-  ): CompiledFunction<tf.Tensor[], PassResult> {
-    const key = `${scalarNames.join()};${rowNames.join()}`;
-    let pass = this.passes.get(key);
-    if (!pass) {
-      pass = compile((share: tf.Tensor, ...args: tf.Tensor[]) =>
-        this.differentiate(scalarNames, rowNames, args, share as tf.Scalar),
-      );
-      this.passes.set(key, pass);
-    }
-    return pass;
+  /** Clips a gradient by its global norm and lets the optimiser propose a step; nothing is changed. */
+  private propose(gradient: tf.Tensor1D, scalars: AdamScalars): Proposal {
+    const { optimizer, maxGradNorm } = this.options;
+    const gradNorm = tf.sqrt(tf.sum<tf.Scalar>(tf.square(gradient)));
+    const scale = tf.minimum<tf.Scalar>(1, tf.div(maxGradNorm, tf.add(gradNorm, 1e-6)));
+    return { gradNorm, proposal: optimizer.proposal(gradient, scale, scalars) };
+  }
+
+  /** A function that is traced once for inputs of the same names. */
+  private function<R extends PassResult | Proposal>(
+    key: string,
+    fn: (...args: tf.Tensor[]) => R,
+  ): CompiledFunction<tf.Tensor[], R> {
+    let compiled = this.compiled.get(key);
+    if (!compiled) this.compiled.set(key, (compiled = compile(fn)));
+    return compiled as CompiledFunction<tf.Tensor[], R>;
   }
 
   /**
@@ -311,17 +324,7 @@ function rowsOf(array: RowArray, start: number, end: number): RowArray {
 
 function rowTensor(array: RowArray, start: number, end: number): tf.Tensor {
   const { data, shape } = rowsOf(array, start, end);
-  return tf.tensor(data, [...shape], data instanceof Int32Array ? 'int32' : 'float32');
-}
-
-function addTo(total: Float32Array, part: Float32Array): void {
-  for (let i = 0; i < total.length; i++) total[i] += part[i];
-}
-
-function sumOfSquares(numbers: Float32Array): number {
-  let squares = 0;
-  for (let i = 0; i < numbers.length; i++) squares += numbers[i] * numbers[i];
-  return squares;
+  return tensorOver(data, shape.slice());
 }
 
 function sum(numbers: ArrayLike<number>): number {

@@ -23,6 +23,13 @@ export function flat(tensors: readonly tf.Tensor[]): tf.Tensor1D {
   return tf.tidy(() => tf.concat1d(tensors.map((tensor) => tf.reshape(tensor, [-1]))));
 }
 
+/** xᵀ y by turning the narrower of the two: [N, I], [N, O] → [I, O]. */
+function transposedProduct(x: tf.Tensor2D, y: tf.Tensor2D): tf.Tensor2D {
+  return x.shape[1] <= y.shape[1]
+    ? tf.matMul(tf.transpose(x), y)
+    : tf.transpose(tf.matMul(tf.transpose(y), x));
+}
+
 /**
  * Affine map of every row: y = x W + b.
  *
@@ -39,7 +46,7 @@ export function linear(x: tf.Tensor2D, weight: tf.Tensor2D, bias: tf.Tensor1D): 
       value: tf.add(tf.matMul(input, w), b),
       gradFunc: (dy, [inputSaved, wSaved]) => [
         tf.matMul(dy, tf.transpose(wSaved as tf.Tensor2D)),
-        tf.matMul(tf.transpose(inputSaved as tf.Tensor2D), dy),
+        transposedProduct(inputSaved as tf.Tensor2D, dy as tf.Tensor2D),
         sumRows(dy as tf.Tensor2D),
       ],
     };

@@ -46,6 +46,14 @@ export function rotaryTable(
   };
 }
 
+/** The table of the last positions only. */
+export function rotaryOfLast({ cos, sin, quarterTurn }: RotaryTable, count: number): RotaryTable {
+  const [length, width] = cos.shape;
+  if (count === length) return { cos, sin, quarterTurn };
+  const last = (x: tf.Tensor2D): tf.Tensor2D => tf.slice(x, [length - count, 0], [count, width]);
+  return { cos: last(cos), sin: last(sin), quarterTurn };
+}
+
 /** x · quarterTurn, over the last axis. */
 function turn(x: tf.Tensor, quarterTurn: tf.Tensor): tf.Tensor {
   return tf.reshape(

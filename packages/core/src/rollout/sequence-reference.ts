@@ -1,7 +1,7 @@
 import type { SequenceBatch } from '../environment.js';
 import { exactKl } from '../math/kl.js';
 import type { Generation, SequencePolicy } from '../policy.js';
-import { compile, tf, type CompiledFunction } from '../tf.js';
+import { compile, readValues, tensorOver, tf, type CompiledFunction } from '../tf.js';
 import type { ReferenceScores } from './rollout.js';
 
 /**
@@ -52,16 +52,16 @@ export class SequenceReferenceScorer {
         starts.map((start) => {
           const count = Math.min(rows, size - start);
           return [
-            tf.tensor2d(part(contextTokens, start), [count, context], 'int32'),
-            tf.tensor2d(part(tokens, start), [count, horizon], 'int32'),
-            tf.tensor3d(part(logDistribution!, start), [count, horizon, vocabularySize]),
+            tensorOver(part(contextTokens, start), [count, context]),
+            tensorOver(part(tokens, start), [count, horizon]),
+            tensorOver(part(logDistribution!, start), [count, horizon, vocabularySize]),
           ];
         }),
       ),
     );
     results.forEach((result, i) => {
       for (const name of ['logProbs', 'distribution', 'exactKl'] as const)
-        part(scores[name], starts[i]).set(result[name].dataSync());
+        readValues(result[name], (values) => part(scores[name], starts[i]).set(values));
       tf.dispose(result);
     });
     return scores;

@@ -60,7 +60,13 @@ const stridedSlice: NativeKernel = (call) => {
   const axes = begin.map((_, i) => i);
   const sliced = graph.op(
     'Slice',
-    [x, graph.indices(starts), graph.indices(ends), graph.indices(axes), graph.indices(strides.map(Math.abs))],
+    [
+      x,
+      graph.indices(starts),
+      graph.indices(ends),
+      graph.indices(axes),
+      graph.indices(strides.map(Math.abs)),
+    ],
     { type: x.type, shape },
   );
   return graph.reshape(reversed(graph, sliced, backwards), info.finalShape);
@@ -180,9 +186,7 @@ const tile: NativeKernel = (call) => {
 const reverse: NativeKernel = (call) => {
   const x = call.value('x');
   const { dims } = call.attrs<ReverseAttrs>();
-  return x.shape.length === 0
-    ? x
-    : reversed(call.graph, x, util.parseAxisParam(dims, x.shape as number[]));
+  return x.shape.length === 0 ? x : reversed(call.graph, x, util.parseAxisParam(dims, x.shape as number[]));
 };
 
 const fill: NativeKernel = (call) => {

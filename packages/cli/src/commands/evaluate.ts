@@ -17,7 +17,7 @@ import {
   type SetChoice,
   type WindowChoice,
 } from '../evaluation-sets.js';
-import { givenFlags, integer, list, number, quoted } from '../flags.js';
+import { givenFlags, integer, list, number, typedCommand } from '../flags.js';
 import {
   openForecastRun,
   openRun,
@@ -65,6 +65,14 @@ interface EvaluateFlags extends EvaluateRequest, BackendFlags {
   greedy?: boolean;
   sampled?: boolean;
   json?: string;
+}
+
+/** What an evaluation begins with. */
+interface Start {
+  /** The sentence that says who computes. */
+  backend: string;
+  /** The command line, for the page. */
+  typed: string;
 }
 
 /** Flags that mean something for forecasts alone, and those for runs on step and sequence environments alone. */
@@ -141,8 +149,9 @@ async function runEvaluate(flags: EvaluateFlags, command: Command): Promise<void
   refuseUnnamed(command, named, evaluateCommand(run));
   if (flags.json) prepareFile('--json', flags.json);
   const backend = await startBackend(flags);
-  if (isOfEpisodes(run)) await runEpisodes(flags, run, checkpoint, backend);
-  else await runForecasts(flags, backend);
+  const typed = typedCommand(command);
+  if (isOfEpisodes(run)) await runEpisodes(flags, run, checkpoint, { backend, typed });
+  else await runForecasts(flags, { backend, typed });
 }
 
 function isOfEpisodes(run: RunDirectory): boolean {
@@ -165,7 +174,7 @@ async function runEpisodes(
   flags: EvaluateFlags,
   run: RunDirectory,
   checkpoint: Checkpoint,
-  backend: string,
+  { backend, typed }: Start,
 ): Promise<void> {
   const { episodes, seed, greedy, sampled, json } = flags;
   const modes = playModes.filter((mode) => (greedy ? mode === 'greedy' : !sampled || mode === 'sampled'));
@@ -194,18 +203,15 @@ async function runEpisodes(
     'return',
     'What the training saw: the mean return of its last 100 episodes.',
   );
-  const env = flags.env === undefined ? '' : ` --env ${quoted(flags.env)}`;
-  const command = `npx rollcast evaluate --run ${quoted(flags.run)}${env} --episodes ${episodes} --seed ${seed}`;
-  const commands = [modes.length > 1 ? command : `${command} --${modes[0]}`];
   const title = `Evaluation of ${run.path}`;
   writeFileAtomically(
     run.reportFile,
-    renderReport({ title, summary: [note], tables: [table], charts, commands }),
+    renderReport({ title, summary: [note], tables: [table], charts, commands: [typed] }),
   );
   console.log(`\nPage with the picture: ${run.reportFile}${json ? `; numbers: ${json}` : ''}`);
 }
 
-async function runForecasts(flags: EvaluateFlags, backend: string): Promise<void> {
+async function runForecasts(flags: EvaluateFlags, { backend, typed }: Start): Promise<void> {
   const { run, evaluations, charts } = await evaluateRun(flags, backend);
   const ofCorpus = 'corpus' in parseRecipe(run.config['data']).source && !flags.data;
   const numbers = ofCorpus ? { sets: evaluations } : evaluations[0];
@@ -215,13 +221,7 @@ async function runForecasts(flags: EvaluateFlags, backend: string): Promise<void
     for (const sentence of verdict(evaluation)) console.log(sentence);
   }
   if (evaluations.length > 1) console.log(`\n${renderTextTable(overviewTable(evaluations))}`);
-  const horizon = flags.horizon ? ` --horizon ${flags.horizon}` : '';
-  const only = flags.only ? ` --only ${flags.only.join(',')}` : '';
-  const calibrated = flags.calibrated ? ' --calibrated' : '';
-  const backtest = flags.backtest ? ` --backtest --every ${pointsBetween(flags)}` : '';
-  writeReport(run.reportFile, `Evaluation of ${run.path}`, evaluations, charts, [
-    `npx rollcast evaluate --run ${quoted(flags.run)}${horizon}${only}${calibrated}${backtest}`,
-  ]);
+  writeReport(run.reportFile, `Evaluation of ${run.path}`, evaluations, charts, [typed]);
   console.log(`\nPage with the pictures: ${run.reportFile}${flags.json ? `; numbers: ${flags.json}` : ''}`);
 }
 

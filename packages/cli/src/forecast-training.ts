@@ -33,6 +33,7 @@ import {
   readReference,
   restoreCollector,
 } from './model-files.js';
+import { counted } from './report/table.js';
 import { openTraining, trainInRun, trainingShape, type TrainingFlags } from './training.js';
 import { loadWindows } from './windows.js';
 
@@ -212,7 +213,7 @@ export async function runForecastTraining(
         : 'imitating what really followed';
       const where = sets.length > 1 ? ` in ${sets.length} sets` : '';
       logger.info(
-        `${algorithm} from ${checkpoint.path}: ${updates} updates of ${batchSize} trajectories of ${config.horizonSchedule?.join(', then ') ?? horizon} steps, ${windows} windows of ${units} units${where}; ${goal}`,
+        `${algorithm} from ${checkpoint.path}: ${updates} updates of ${batchSize} trajectories of ${config.horizonSchedule?.join(', then ') ?? horizon} steps, ${counted(windows, 'window')} of ${counted(units, 'unit')}${where}; ${goal}`,
       );
       const rewards: number[] = [];
       const pictures = new RLHFCallback({

@@ -20,6 +20,7 @@ import { collect, integer, list, number, parseSettings, quoted } from '../flags.
 import { listenForInterrupt } from '../interrupt.js';
 import { checkpointFiles, readAlgorithmState, readModel, type LoadedModel } from '../model-files.js';
 import { progress } from '../progress.js';
+import { counted } from '../report/table.js';
 import { goOn } from '../training.js';
 import { HELD_OUT, Looks, Validation } from '../validation.js';
 import { loadWindows, type LoadedWindows } from '../windows.js';
@@ -176,7 +177,7 @@ export async function runPretraining(run: RunDirectory, backend: string, resume:
     if (checkpoint) trainer.restore(readAlgorithmState(checkpoint));
     const looks = new Looks(patience, checkpoint ? earlierLooks(run, store, logger) : []);
     const { steps } = config.pretrain;
-    const bar = progress({ label: 'pre-training', total: steps, unit: 'steps' });
+    const bar = progress({ label: 'pre-training', total: steps, from: trainer.stepsDone, unit: 'steps' });
     let stopped = false;
     const interrupt = listenForInterrupt(() => (stopped = true));
     try {
@@ -250,7 +251,7 @@ function describeStart(logger: Logger, { model, tokeniser }: LoadedModel, { sets
   for (const { name, weight, train, heldOut } of sets) {
     const share = `${name}, ${((100 * weight) / weights).toFixed(0)} % of the windows`;
     logger.info(
-      `data${sets.length > 1 ? ` (${share})` : ''}: ${train.units.length} units to train on (${train.length} windows), ${heldOut?.units.length ?? 0} held out (${heldOut?.length ?? 0})`,
+      `data${sets.length > 1 ? ` (${share})` : ''}: ${counted(train.units.length, 'unit')} to train on (${counted(train.length, 'window')}), ${heldOut?.units.length ?? 0} held out (${heldOut?.length ?? 0})`,
     );
   }
   logger.info(`model: ${layers} layers, ${width} wide, ${heads} heads, ${model.parameters.size} parameters`);

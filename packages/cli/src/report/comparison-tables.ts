@@ -3,7 +3,7 @@ import { curveChart, type Chart, type CurveSeries } from '@rollcast/core';
 import { CONE, LAMBDAS, type IntervalEstimate, type UnitScores } from '@rollcast/envs';
 
 import type { Evaluation } from '../evaluation.js';
-import { formatNumber, type Table } from './table.js';
+import { counted, formatNumber, type Table } from './table.js';
 
 /** Units in the table of a backtest on the screen; the JSON has all. */
 const SHOWN_UNITS = 40;
@@ -12,7 +12,7 @@ const SHOWN_UNITS = 40;
 export function comparisonTable({ dataset, comparisons }: Evaluation): Table {
   const told = (estimate: IntervalEstimate | null): string | null => estimate && intervalText(estimate);
   return {
-    title: `${dataset}: differences, with 95 % intervals (paired bootstrap over ${comparisons[0].units} units); ratios below 1 are a gain`,
+    title: `${dataset}: differences, with 95 % intervals (paired bootstrap over ${counted(comparisons[0].units, 'unit')}); ratios below 1 are a gain`,
     columns: [
       { label: 'method', align: 'left' },
       { label: 'against', align: 'left' },
@@ -91,7 +91,7 @@ export function alphaLambdaTables({ dataset, life }: Evaluation): Table[] {
         { label: 'method', align: 'left' },
         ...LAMBDAS.flatMap((lambda, i) => [
           {
-            label: `λ = ${lambda} (${life.methods[0].alphaLambda[i].units} units)`,
+            label: `λ = ${lambda} (${counted(life.methods[0].alphaLambda[i].units, 'unit')})`,
             digits: 3,
             align: 'right' as const,
           },

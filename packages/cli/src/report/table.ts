@@ -19,6 +19,11 @@ export type Cell = string | number | null;
 
 const NOTHING = '–';
 
+/** `1 unit`, `3 units`. */
+export function counted(n: number, what: string): string {
+  return `${n} ${what}${n === 1 ? '' : 's'}`;
+}
+
 /** A number to some significant digits, whole numbers in full: `0.02513`, `1.204`, `12000`, `1.3e-7`. */
 export function formatNumber(value: number, digits = 4): string {
   if (Number.isNaN(value)) return 'NaN';

@@ -104,9 +104,7 @@ describe('pre-training on a corpus', () => {
     expect(log).toContain(
       'data (cracks, 25 % of the windows): 2 units to train on (62 windows), 1 held out (31)',
     );
-    expect(log).toContain(
-      'data (one, 25 % of the windows): 1 unit to train on (41 windows), 0 held out (0)',
-    );
+    expect(log).toContain('data (one, 25 % of the windows): 1 unit to train on (41 windows), 0 held out (0)');
     expect(log).toContain('cracks: each unit is resampled to 50 points');
     expect(log).toContain('one: its one unit is trained on; nothing of it is held out.');
   });

@@ -1,10 +1,9 @@
 import { expect, test } from '@jest/globals';
 
 import { fuzz, type FuzzResult, type FuzzTarget } from '../support/fuzz.js';
+import { counted, say, setting } from './settings.js';
 
-const setting = (name: string, otherwise: number): number => Number(process.env[name] ?? otherwise);
-
-/** 20 000 inputs of each target; ROLLCAST_FUZZ_INPUTS, _FIRST and _SEED choose others, so that a run can be done in parts. */
+/** 20 000 inputs of each target; others of them, or of another seed, for a run that is done in parts. */
 const range = {
   count: setting('ROLLCAST_FUZZ_INPUTS', 20_000),
   first: setting('ROLLCAST_FUZZ_FIRST', 0),
@@ -16,12 +15,10 @@ export function fuzzAtLength(targets: readonly FuzzTarget[], claim: string): voi
   test.each(targets)(
     `${claim}, ${range.count} times`,
     async (target) => {
-      const say = ({ done, accepted, refused, failures, slowest }: FuzzResult): void =>
-        void process.stderr.write(
-          `${target.name}, inputs ${range.first} to ${range.first + done - 1} of seed ${range.seed}: ${accepted} accepted, ${refused} refused, ${failures.length} failed; the slowest, ${slowest.input}, took ${slowest.seconds.toFixed(2)} s\n`,
-        );
-      const result = await fuzz(target, range, say);
-      say(result);
+      const told = ({ done, accepted, refused, failures, slowest }: FuzzResult): string =>
+        `mutated ${target.name}, ${done} inputs (${range.first} … ${range.first + done - 1} of seed ${range.seed}): ${accepted} accepted, ${refused} refused, ${failures.length} failed; ${slowest.seconds.toFixed(1)} s for the slowest (${slowest.input})`;
+      const result = await fuzz(target, range, (soFar) => say(told(soFar)));
+      counted(told(result));
       expect(result.failures).toEqual([]);
     },
     4 * 3_600_000,

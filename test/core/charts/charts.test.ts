@@ -46,6 +46,25 @@ interface Axis {
 }
 const axes = (chart: Chart, key: 'xAxis' | 'yAxis') => chart.option[key] as unknown as Axis[];
 
+const axis = (max: number) => ({ type: 'value' as const, min: 0, max });
+const picture = (data: number[][]): Promise<string> =>
+  renderSvg(
+    { xAxis: axis(10), yAxis: axis(1), series: [{ type: 'line', symbol: 'none', data }] },
+    { width: 300, height: 200 },
+  );
+
+test.each([
+  ['below', [0, -9], [10, -9]],
+  ['above', [0, 1e6], [10, 1e6]],
+  ['right', [1e4, 0], [1e4, 1]],
+  ['left', [-1e4, 0], [-1e4, 1]],
+])('a line that is far out (%s) is not drawn, and does not end the process', async (_, from, to) => {
+  const nothing = await renderPng(await picture([]));
+  expect(await renderPng(await picture([from, to]))).toEqual(nothing);
+  // one that comes in from there is drawn
+  expect(await renderPng(await picture([from, [5, 0.5], to]))).not.toEqual(nothing);
+});
+
 test('a picture holds every text: titles, axis names with units, legend', async () => {
   const svg = await renderSvg(forecast(2).option, forecast(2));
   for (const text of [

@@ -1,10 +1,10 @@
 import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import type { RandomStream } from '@rollcast/core';
+import { CheckpointStore, type RandomStream } from '@rollcast/core';
 
 import { Refused, messageProblem, type FuzzTarget } from '../support/fuzz.js';
-import { mutateBytes, mutateJson } from '../support/mutate.js';
+import { mutateBytes, mutateHeader, mutateJson, mutateNumber } from '../support/mutate.js';
 import { cellsCsv, rollcast } from '../cli/support.js';
 
 /** Small runs of every kind, each at its end. */
@@ -96,9 +96,17 @@ async function command(...args: string[]): Promise<'accepted' | 'refused'> {
   return 'refused';
 }
 
+/** One update more for a run at its end, where the command line can ask for it. */
+const ONE_MORE: Readonly<Record<string, string[]>> = {
+  pre: [],
+  forecast: ['--updates', '3'],
+  sequence: ['--updates', '3'],
+  step: ['--steps', '48'],
+};
+
 /** What a user does with a run. */
-async function use(name: string, path: string, random: RandomStream): Promise<void> {
-  const resume = [name === 'pre' ? 'pretrain' : 'train', '--resume', '--out', path];
+async function use(name: string, path: string, random: RandomStream, more: string[] = []): Promise<void> {
+  const resume = [name === 'pre' ? 'pretrain' : 'train', '--resume', '--out', path, ...more];
   const others: Record<string, string[]> = {
     pre: ['train', '--init', path, '--updates', '1', '--batch-size', '2', '--out', join(path, '..', 'new')],
     sequence: [
@@ -116,7 +124,7 @@ async function use(name: string, path: string, random: RandomStream): Promise<vo
   if ((await command(...args, ...WASM)) === 'refused') throw new Refused();
 }
 
-/** Configurations, and whatever else a run folder holds. `runs` may still be made when the targets are. */
+/** Configurations, whatever else a run folder holds, and checkpoints that claim to be whole. `runs` may still be made when the targets are. */
 export function runTargets(runs: () => SmallRuns): FuzzTarget[] {
   return [
     {
@@ -142,7 +150,32 @@ export function runTargets(runs: () => SmallRuns): FuzzTarget[] {
         await use(name, path, random);
       },
     },
+    {
+      // so that what reads the files has to notice it, not the checksums
+      name: 'checkpoint with the right checksums',
+      async attempt(random) {
+        const { name, path } = copyOf(runs(), random);
+        const store = new CheckpointStore(join(path, 'checkpoints'));
+        const { update, files } = store.load('latest');
+        const names = Object.keys(files).sort();
+        const changed = names[random.integer(names.length)];
+        store.save(
+          update,
+          { ...files, [changed]: mutateFile(changed, files[changed], random) },
+          { best: name === 'pre' },
+        );
+        await use(name, path, random, ONE_MORE[name]);
+      },
+    },
   ];
+}
+
+/** JSON that is JSON still, or arrays with other claims or numbers; now and then other bytes. */
+function mutateFile(name: string, content: Buffer, random: RandomStream): Buffer {
+  if (random.integer(8) === 0) return mutateBytes(content, random);
+  if (name.endsWith('.json'))
+    return Buffer.from(JSON.stringify(mutateJson(JSON.parse(content.toString('utf8')), random)));
+  return random.integer(2) === 0 ? mutateHeader(content, random) : mutateNumber(content, random);
 }
 
 /** One file changed, lost, emptied, replaced by a folder or given the content of another. */

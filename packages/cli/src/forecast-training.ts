@@ -213,7 +213,7 @@ export async function runForecastTraining(
         : 'imitating what really followed';
       const where = sets.length > 1 ? ` in ${sets.length} sets` : '';
       logger.info(
-        `${algorithm} from ${checkpoint.path}: ${updates} updates of ${batchSize} trajectories of ${config.horizonSchedule?.join(', then ') ?? horizon} steps, ${counted(windows, 'window')} of ${counted(units, 'unit')}${where}; ${goal}`,
+        `${algorithm} from ${checkpoint.path}: ${counted(updates, 'update')} of ${batchSize} trajectories of ${config.horizonSchedule?.join(', then ') ?? horizon} steps, ${counted(windows, 'window')} of ${counted(units, 'unit')}${where}; ${goal}`,
       );
       const rewards: number[] = [];
       const pictures = new RLHFCallback({

@@ -216,17 +216,23 @@ export function runTargets(runs: () => SmallRuns): FuzzTarget[] {
         const { name, path } = copyOf(runs(), random);
         const store = new CheckpointStore(join(path, 'checkpoints'));
         const { update, files } = store.load('latest');
-        const names = Object.keys(files).sort();
-        const changed = names[random.integer(names.length)];
-        store.save(
-          update,
-          { ...files, [changed]: mutateFile(changed, files[changed], random) },
-          { best: name === 'pre' },
-        );
+        store.save(update, mutateFiles(files, random), { best: name === 'pre' });
         await use(name, path, random, ONE_MORE[name]);
       },
     },
   ];
+}
+
+/** One file of a checkpoint lost, or with other content. */
+function mutateFiles(
+  files: Readonly<Record<string, Buffer>>,
+  random: RandomStream,
+): Readonly<Record<string, Buffer>> {
+  const names = Object.keys(files).sort();
+  const chosen = names[random.integer(names.length)];
+  if (random.integer(12) === 0)
+    return Object.fromEntries(Object.entries(files).filter(([name]) => name !== chosen));
+  return { ...files, [chosen]: mutateFile(chosen, files[chosen], random) };
 }
 
 /** JSON that is JSON still, or arrays with other claims or numbers; now and then other bytes. */

@@ -16,7 +16,7 @@ export function fuzzAtLength(targets: readonly FuzzTarget[], claim: string): voi
     `${claim}, ${range.count} times`,
     async (target) => {
       const told = ({ done, accepted, refused, failures, slowest }: FuzzResult): string =>
-        `mutated ${target.name}, ${done} inputs (${range.first} … ${range.first + done - 1} of seed ${range.seed}): ${accepted} accepted, ${refused} refused, ${failures.length} failed; ${slowest.seconds.toFixed(1)} s for the slowest (${slowest.input})`;
+        `mutated ${target.name}, ${done} inputs (${range.first} … ${range.first + done - 1} of seed ${range.seed}): ${accepted} accepted, ${refused} refused, ${failures.length} failed; ${slowest.seconds.toFixed(1)} s for the slowest (${slowest.input})${failures.map((failure) => `\n  ${failure}`).join('')}`;
       const result = await fuzz(target, range, (soFar) => say(told(soFar)));
       counted(told(result));
       expect(result.failures).toEqual([]);

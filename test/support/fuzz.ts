@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 
-import { ConfigError, RandomStream, RollcastError } from '@rollcast/core';
+import { ConfigError, RandomStream, RollcastError, tf } from '@rollcast/core';
 
 /** What a command that said no is reported as: its message was looked at already. */
 export class Refused extends Error {}
@@ -43,9 +43,9 @@ const MEMORY = { all: 700, one: 300 };
 
 /**
  * Hands mutated inputs to an entry point. Each must be accepted, or refused by an error of Rollcast with one line for each thing that
- * is wrong; nothing may hang, or ask for much memory. An input that never ends ends the process, which says its number.
+ * is wrong; nothing may hang, ask for much memory, or leave a tensor behind. An input that never ends ends the process, which says its number.
  *
- * @param onProgress - called after every thousand inputs
+ * @param onProgress - called after every thousand inputs, and after each that failed
  */
 export async function fuzz(
   { name, attempt }: FuzzTarget,
@@ -60,7 +60,8 @@ export async function fuzz(
   try {
     for (let i = first; i < first + count && result.failures.length < 5; i++) {
       watch.begin(i);
-      const [started, memory] = [performance.now(), peak()];
+      const failuresBefore = result.failures.length;
+      const [started, memory, tensors] = [performance.now(), peak(), tf.memory().numTensors];
       try {
         await attempt(new RandomStream(seed, `fuzz/${name}/${i}`));
         result.accepted++;
@@ -72,9 +73,12 @@ export async function fuzz(
       const seconds = (performance.now() - started) / 1000;
       if (seconds > slowest.seconds) Object.assign(slowest, { seconds, input: i });
       if (seconds > PATIENCE) result.failures.push(`${name} ${i}: took ${seconds.toFixed(1)} s`);
+      const left = tf.memory().numTensors - tensors;
+      if (left !== 0) result.failures.push(`${name} ${i}: left ${left} tensors`);
       const grown = peak() - memory;
       if (grown > MEMORY.one) result.failures.push(`${name} ${i}: took ${Math.round(grown)} MB`);
-      if (++result.done % 1000 === 0) onProgress(result);
+      const failed = result.failures.length > failuresBefore;
+      if (++result.done % 1000 === 0 || failed) onProgress(result);
     }
   } finally {
     await watch.end();

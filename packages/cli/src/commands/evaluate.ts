@@ -1,7 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { ConfigError, writeFileAtomically, type Checkpoint, type RunDirectory } from '@rollcast/core';
+import {
+  ConfigError,
+  writeFileAtomically,
+  type Checkpoint,
+  type DegradationTransformer,
+  type RunDirectory,
+} from '@rollcast/core';
 import { DegradationEnvironment } from '@rollcast/envs';
 import { Option, type Command } from 'commander';
 
@@ -29,7 +35,7 @@ import {
   type CheckpointChoice,
 } from '../model-files.js';
 import { FORECAST_SHAPE, type ForecastShape } from '../paths.js';
-import { progress } from '../progress.js';
+import { progress, type ProgressDisplay } from '../progress.js';
 import {
   drawCharts,
   evaluationCharts,
@@ -245,28 +251,31 @@ export async function evaluateRun(
     for (const note of notes) logger.info(note);
     if (calibration) logger.info(note!);
     const loaded = readModel(checkpoint);
-    const { contextLength, horizon } = sets[0].dataset;
-    refuseOtherWindows(loaded, {
-      contextLength,
-      horizon: flags.horizon ? loaded.description.horizon : horizon,
-    });
-    if (horizon > loaded.description.horizon) {
-      logger.info(
-        `the horizon of ${horizon} steps goes beyond the ${loaded.description.horizon} that the model was trained for`,
-      );
-    }
-    const reference = readReference(checkpoint, loaded);
-    if (!reference) logger.info('this run was not fine-tuned: policy and reference are the same model');
-    const { samples, seed, threshold } = flags;
-    const models = { policy: loaded.model, referencePolicy: reference ?? loaded.model };
-    const sequences = ({ windows }: JudgedWindows): number =>
-      generatedSequences({ windows, samples, ...models });
-    const total = judged.reduce((sum, set) => sum + sequences(set), 0);
-    const bar = progress({ label: 'evaluating', total, unit: 'sequences' });
-    const evaluations: Evaluation[] = [];
-    const charts: ReportChart[] = [];
-    let before = 0;
+    let reference: DegradationTransformer | undefined;
+    let bar: ProgressDisplay | undefined;
     try {
+      const { contextLength, horizon } = sets[0].dataset;
+      refuseOtherWindows(loaded, {
+        contextLength,
+        horizon: flags.horizon ? loaded.description.horizon : horizon,
+      });
+      if (horizon > loaded.description.horizon) {
+        logger.info(
+          `the horizon of ${horizon} steps goes beyond the ${loaded.description.horizon} that the model was trained for`,
+        );
+      }
+      reference = readReference(checkpoint, loaded);
+      if (!reference) logger.info('this run was not fine-tuned: policy and reference are the same model');
+      const { samples, seed, threshold } = flags;
+      const models = { policy: loaded.model, referencePolicy: reference ?? loaded.model };
+      const sequences = ({ windows }: JudgedWindows): number =>
+        generatedSequences({ windows, samples, ...models });
+      const total = judged.reduce((sum, set) => sum + sequences(set), 0);
+      const shown = progress({ label: 'evaluating', total, unit: 'sequences' });
+      bar = shown;
+      const evaluations: Evaluation[] = [];
+      const charts: ReportChart[] = [];
+      let before = 0;
       for (const set of judged) {
         const { name, dataset, windows } = set;
         const result = evaluate({
@@ -282,19 +291,18 @@ export async function evaluateRun(
           threshold,
           calibration: calibration?.calibration,
           every: flags.backtest ? pointsBetween(flags) : undefined,
-          onProgress: (done) => bar.tick(before + done),
+          onProgress: (done) => shown.tick(before + done),
         });
         before += sequences(set);
         evaluations.push(result.evaluation);
         const drawn = evaluationCharts(result, windows, windows[0].set, judged.length > 1 ? name : undefined);
         charts.push(...(await drawCharts(run.plotFolder, drawn)));
       }
-      bar.done();
       const caption =
         'What the fine-tuning saw, update by update: windows are drawn at random, so the reward is noisy.';
       return { run, evaluations, charts: [...charts, ...trainingChart(run, 'reward', caption)] };
     } finally {
-      bar.done();
+      bar?.done();
       reference?.dispose();
       loaded.model.dispose();
     }

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 
 import type { EChartsOption } from 'echarts';
 
+import { showControls } from '../errors.js';
 import { fileError, writeFileAtomically } from '../run/atomic.js';
 import { FONT_FAMILY, textWidth } from './style.js';
 
@@ -43,7 +44,8 @@ export async function renderSvg(option: ChartOption, { width, height }: ChartSiz
       ...option,
       animation: false,
     });
-    return withOwnIds(chart.renderToSVGString());
+    const svg = chart.renderToSVGString();
+    return withOwnIds(svg.split('\n').map(showControls).join('\n')); // titles may be names from a file
   } finally {
     chart.dispose();
   }

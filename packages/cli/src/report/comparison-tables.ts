@@ -1,6 +1,6 @@
 /** How differences between methods are told: intervals over units, unit by unit, along a life, and along the horizon. */
 import { curveChart, type Chart, type CurveSeries } from '@rollcast/core';
-import { CONE, LAMBDAS, type IntervalEstimate, type UnitScores } from '@rollcast/envs';
+import { CONE, LAMBDAS, errorRatio, type IntervalEstimate, type UnitScores } from '@rollcast/envs';
 
 import type { Evaluation } from '../evaluation.js';
 import { counted, formatNumber, type Table } from './table.js';
@@ -48,9 +48,9 @@ export function unitTables({ dataset, backtest, byUnit, bestNaive }: Evaluation)
   const rows = of(judged).map((scores, u) => ({
     scores,
     line: lines[u],
-    ratio: rmse(scores) / rmse(lines[u]),
+    ratio: errorRatio(rmse(scores), rmse(lines[u])),
   }));
-  rows.sort((a, b) => b.ratio - a.ratio);
+  rows.sort((a, b) => (a.ratio === b.ratio ? 0 : b.ratio - a.ratio)); // ∞ − ∞ is no order
   const left = Math.max(0, rows.length - SHOWN_UNITS);
   return [
     {
@@ -72,7 +72,7 @@ export function unitTables({ dataset, backtest, byUnit, bestNaive }: Evaluation)
           rmse(scores),
           ratio,
           scores.crps / scores.steps,
-          scores.crps / line.crps,
+          errorRatio(scores.crps, line.crps),
           scores.covered === null ? null : scores.covered / scores.steps,
         ]),
     },

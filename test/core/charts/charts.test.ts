@@ -19,7 +19,7 @@ import {
   type FanPanel,
 } from '@rollcast/core';
 
-import { legendRows, niceRange, textWidth } from '../../../packages/core/src/charts/style.js';
+import { legendRows, niceRange, roundTicks, textWidth } from '../../../packages/core/src/charts/style.js';
 import { temporaryFolder } from '../../support/temporary.js';
 
 const window = (title: string) => ({
@@ -154,6 +154,37 @@ test.each([
   [[1, 200], { min: 0, max: 200, interval: 50 }],
 ])('the round range around %j', (values, range) => {
   expect(niceRange(values)).toEqual(range);
+});
+
+test('whatever the values are, an axis has ends, and a few ticks between them', () => {
+  const values = [
+    0,
+    1,
+    -1,
+    5e-324,
+    1e-300,
+    1e300,
+    1.7e308,
+    -1.7e308,
+    2 ** 53,
+    2 ** 53 + 2,
+    1e21,
+    1 + 2 ** -52,
+    1 + 1e-9,
+  ];
+  for (const a of values)
+    for (const b of values) {
+      const range = niceRange([a, b]);
+      expect([a, b, Number.isFinite(range.max - range.min), range.min < range.max]).toEqual([
+        a,
+        b,
+        true,
+        true,
+      ]);
+      const ticks = roundTicks(range);
+      expect(ticks.length).toBeGreaterThan(1);
+      expect(ticks.length).toBeLessThan(15);
+    }
 });
 
 test('constant, missing and broken values still give an axis', () => {

@@ -1,3 +1,8 @@
+import { z } from 'zod';
+
+import { CheckpointError } from '../errors.js';
+import { zodProblems } from '../options.js';
+
 /** Episodes over which the mean return is reported. */
 const RECENT_EPISODES = 100;
 
@@ -6,6 +11,11 @@ export interface EpisodeStatisticsState {
   readonly steps: number;
   readonly recentReturns: readonly number[];
 }
+
+const savedState = z.object({
+  steps: z.int().min(0),
+  recentReturns: z.array(z.number()).max(RECENT_EPISODES),
+});
 
 /**
  * What every collector counts: steps, and the returns of the last 100 episodes. A step is one action, so that a generated
@@ -48,9 +58,14 @@ export class EpisodeStatistics {
     return { steps: this.steps, recentReturns: this.recentReturns };
   }
 
-  /** Goes on from what `state` gave. */
-  restore({ steps, recentReturns }: EpisodeStatisticsState): void {
-    this.steps = steps;
-    this.recentReturns = [...recentReturns];
+  /** Goes on from what `state` gave. @throws {CheckpointError} for anything else; nothing is changed then */
+  restore(state: EpisodeStatisticsState): void {
+    const saved = savedState.safeParse(state);
+    if (!saved.success)
+      throw new CheckpointError(
+        `The checkpoint's counts of steps and episodes cannot be used: ${zodProblems(saved.error)}`,
+      );
+    this.steps = saved.data.steps;
+    this.recentReturns = saved.data.recentReturns;
   }
 }

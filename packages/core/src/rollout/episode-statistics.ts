@@ -1,7 +1,6 @@
 import { z } from 'zod';
 
-import { CheckpointError } from '../errors.js';
-import { zodProblems } from '../options.js';
+import { checkedState } from '../saved-state.js';
 
 /** Episodes over which the mean return is reported. */
 const RECENT_EPISODES = 100;
@@ -12,7 +11,7 @@ export interface EpisodeStatisticsState {
   readonly recentReturns: readonly number[];
 }
 
-const savedState = z.object({
+const savedCounts = z.object({
   steps: z.int().min(0),
   recentReturns: z.array(z.number()).max(RECENT_EPISODES),
 });
@@ -60,12 +59,8 @@ export class EpisodeStatistics {
 
   /** Goes on from what `state` gave. @throws {CheckpointError} for anything else; nothing is changed then */
   restore(state: EpisodeStatisticsState): void {
-    const saved = savedState.safeParse(state);
-    if (!saved.success)
-      throw new CheckpointError(
-        `The checkpoint's counts of steps and episodes cannot be used: ${zodProblems(saved.error)}`,
-      );
-    this.steps = saved.data.steps;
-    this.recentReturns = saved.data.recentReturns;
+    const { steps, recentReturns } = checkedState(savedCounts, state, 'counts of steps and episodes');
+    this.steps = steps;
+    this.recentReturns = recentReturns;
   }
 }

@@ -32,11 +32,11 @@ export interface FuzzResult {
   refused: number;
   /** Each that was neither, with its number. */
   failures: string[];
-  /** Seconds and number of the input that took longest. */
+  /** Seconds of computing and number of the input that took longest. */
   slowest: { seconds: number; input: number };
 }
 
-/** Seconds that one small input may take, on a busy machine. */
+/** Seconds of computing that one small input may take; waiting for a busy machine does not count. */
 const PATIENCE = 20;
 /** Megabytes that the process may grow by while it reads thousands of small files, and within one of them. */
 const MEMORY = { all: 700, one: 300 };
@@ -61,7 +61,7 @@ export async function fuzz(
     for (let i = first; i < first + count && result.failures.length < 5; i++) {
       watch.begin(i);
       const failuresBefore = result.failures.length;
-      const [started, memory, tensors] = [performance.now(), peak(), tf.memory().numTensors];
+      const [started, memory, tensors] = [process.cpuUsage(), peak(), tf.memory().numTensors];
       try {
         await attempt(new RandomStream(seed, `fuzz/${name}/${i}`));
         result.accepted++;
@@ -70,7 +70,8 @@ export async function fuzz(
         if (problem === undefined) result.refused++;
         else result.failures.push(`${name} ${i}: ${problem}`);
       }
-      const seconds = (performance.now() - started) / 1000;
+      const { user, system } = process.cpuUsage(started);
+      const seconds = (user + system) / 1e6;
       if (seconds > slowest.seconds) Object.assign(slowest, { seconds, input: i });
       if (seconds > PATIENCE) result.failures.push(`${name} ${i}: took ${seconds.toFixed(1)} s`);
       const left = tf.memory().numTensors - tensors;

@@ -77,7 +77,9 @@ export function addCalibrate(program: Command): void {
         .conflicts('data'),
     )
     .option('--seed <number>', 'seed of the sampled paths and of which units calibrate', integer(0), 0);
-  addBackendFlags(addDataFlags(addShapeFlags(command))).addHelpText('after', HELP).action(runCalibrate);
+  addBackendFlags(addDataFlags(addShapeFlags(command)))
+    .addHelpText('after', HELP)
+    .action(runCalibrate);
 }
 
 const HELP = `

@@ -244,7 +244,7 @@ test('a run on a corpus is calibrated on half of the held-out units of each set,
   );
   const { out } = await succeed('calibrate', ...corpus, ...few);
   expect(out).toMatch(
-    /long: 12 windows of 3 units that did not[\s\S]*other: 4 windows of 1 units that did not/,
+    /long: 12 windows of 3 units that did not[\s\S]*other: 4 windows of 1 unit that did not/,
   );
   expect(out).toContain('Not calibrated on few: fewer than 3 units do not speak for their kind');
   // simulated beside real data: there to learn from

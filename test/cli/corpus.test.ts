@@ -104,9 +104,7 @@ describe('pre-training on a corpus', () => {
     expect(log).toContain(
       'data (cracks, 25 % of the windows): 2 units to train on (62 windows), 1 held out (31)',
     );
-    expect(log).toContain(
-      'data (one, 25 % of the windows): 1 units to train on (41 windows), 0 held out (0)',
-    );
+    expect(log).toContain('data (one, 25 % of the windows): 1 unit to train on (41 windows), 0 held out (0)');
     expect(log).toContain('cracks: each unit is resampled to 50 points');
     expect(log).toContain('one: its one unit is trained on; nothing of it is held out.');
   });
@@ -145,8 +143,8 @@ describe('after pre-training on a corpus', () => {
     expect(picture).toContain('>value<'); // the sets call their values differently
     const few = ['--samples', '2', '--windows-per-unit', '2'];
     const out = await succeed('evaluate', '--run', at('tuned'), ...few, '--json', at('e.json'));
-    expect(out).toContain('cells: 2 windows of 1 units');
-    expect(out).toContain('cracks: 2 windows of 1 units');
+    expect(out).toContain('cells: 2 windows of 1 unit\n');
+    expect(out).toContain('cracks: 2 windows of 1 unit\n');
     expect(out).toMatch(/All sets: .*\nset .*\n.*\ncells +2 +1 .*\ncracks +2 +1 /);
     const { sets: judged } = JSON.parse(readFileSync(at('e.json'), 'utf8')) as {
       sets: { dataset: string }[];

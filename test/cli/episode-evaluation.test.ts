@@ -87,6 +87,7 @@ test('a policy of steps: greedy and sampled returns with spread, interval and le
   );
   const page = readFileSync(join(at('walker'), 'report.html'), 'utf8');
   expect(page).toMatch(/sampled[\s\S]*<svg/);
+  expect(page).toContain(`evaluate --run ${at('walker')} --json ${at('evaluation.json')} --episodes 20<`);
 });
 
 test('the same seed judges the same, another plays other episodes', async () => {

@@ -310,6 +310,27 @@ describe('a request that cannot be carried out has one message, exit code 2, and
   });
 });
 
+test('names with control characters are shown without them, in text and in pictures', async () => {
+  // a colour, an end of line, clear the screen; the last unit is too short, so that it is listed as left out
+  const named = (text: string): string =>
+    text
+      .replaceAll('cell-0', 'a\u001b[31m')
+      .replaceAll('cell-1', '"b\nb"')
+      .replaceAll('cell-2', 'c\u001b[2J');
+  const rows = cells.trimEnd().split('\n').slice(0, -55);
+  const hostile = file('hostile.csv', `${named(rows.join('\n'))}\n`);
+  const { code, out, err } = await forecast('h.csv', '--data', hostile, '--plot', at('h.svg'));
+  expect({ code, err }).toEqual({ code: 1, err: expect.stringContaining('c\\x1b[2J: ') });
+  expect(out).toMatch(/\na\\x1b\[31m .*\nb\\nb /s);
+  const svg = readFileSync(at('h.svg'), 'utf8');
+  expect(svg).toContain('a\\x1b[31m');
+  // eslint-disable-next-line no-control-regex
+  for (const text of [out, err, svg]) expect(text).not.toMatch(/[\0-\x09\x0b-\x1f]/);
+  const png = await forecast('h.csv', '--data', hostile, '--plot', at('h.png'));
+  expect(png.err).not.toContain('error');
+  expect(readFileSync(at('h.png')).subarray(1, 4).toString()).toBe('PNG');
+});
+
 test('a fine-tuned run forecasts too', async () => {
   const trained = await rollcast(
     ...['train', '--init', at('pre'), '--updates', '1', '--batch-size', '4', '--out', at('tuned')],

@@ -229,6 +229,9 @@ test('evaluate takes other data: all units of the file', async () => {
     json,
   );
   expect(JSON.parse(readFileSync(json, 'utf8'))).toMatchObject({ units: 3, windows: 6 });
+  expect(readFileSync(join(at('reinforce'), 'report.html'), 'utf8')).toContain(
+    `npx rollcast evaluate --run ${at('reinforce')} --data ${other} --samples 2 --windows-per-unit 2 --json ${json}<`,
+  );
 });
 
 test('a folder given for the JSON is refused before the work, and a missing parent is made', async () => {

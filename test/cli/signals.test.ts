@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { describe, expect, test } from '@jest/globals';
 
-import { startRollcast, succeed, until } from '../support/child.js';
+import { startRollcast, succeed, until, type RunningCommand } from '../support/child.js';
 import { expectSameRun } from '../support/same-run.js';
 import { smallCartPole, smallForecast, smallPretraining } from '../support/small-runs.js';
 import { temporaryFolder } from '../support/temporary.js';
@@ -64,26 +64,36 @@ describe('one signal: a checkpoint after the step in progress, then 130 or 143',
   });
 
   test('bench: the trainings under way are ended, and the same command goes on', async () => {
-    const command = [
-      'bench',
-      '--algos',
-      'ppo',
-      '--envs',
-      'cart-pole-v1',
-      '--seeds',
-      '2',
-      '--steps',
-      '1000000',
-    ];
     const out = at('bench');
-    const running = startRollcast([...command, '--out', out]);
-    await until(
-      running,
-      () => existsSync(out) && readdirSync(out).some((name) => lines(join(out, name)) > 0),
-    );
+    const { running } = await startedBench(out);
     running.child.kill('SIGTERM');
     const { code, err } = await running.ended;
     expect(code).toBe(143);
     expect(err).toMatch(/Stopped: 0 of 2 runs are there\. The same command goes on/);
   });
 });
+
+test('a bench that is killed (SIGKILL) leaves no training behind', async () => {
+  const { running, training } = await startedBench(at('killed'));
+  running.child.kill('SIGKILL');
+  await running.ended;
+  await pause(500); // to hear of it, between two updates
+  const then = lines(training);
+  await pause(1000); // many updates
+  expect(lines(training)).toBe(then);
+});
+
+const pause = (milliseconds: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** A benchmark of hours, and the folder of a training of it that is under way. */
+async function startedBench(out: string): Promise<{ running: RunningCommand; training: string }> {
+  const plan = ['--algos', 'ppo', '--envs', 'cart-pole-v1', '--seeds', '2', '--steps', '100000000'];
+  const running = startRollcast(['bench', ...plan, '--out', out]);
+  let training: string | undefined;
+  await until(running, () => {
+    const runs = existsSync(out) ? readdirSync(out).map((name) => join(out, name)) : [];
+    return (training = runs.find((run) => lines(run) > 0)) !== undefined;
+  });
+  return { running, training: training! };
+}

@@ -1,11 +1,11 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { RandomStream, Tokeniser, decodeSafetensors, encodeSafetensors } from '@rollcast/core';
 import { DegradationEnvironment, RLDataset, loadSeries, splitUnits, type DataOptions } from '@rollcast/envs';
 
 import { requireFinite, type FuzzTarget } from '../support/fuzz.js';
-import { mutateBytes, mutateTable } from '../support/mutate.js';
+import { mutateBytes, mutateHeader, mutateTable } from '../support/mutate.js';
 import { cellsCsv } from '../cli/support.js';
 
 const CONTEXT = 4;
@@ -58,61 +58,68 @@ function cmapss(units: number, length: number): string {
   return rows.join('\n');
 }
 
-/** A table whose mutations are read by `loadSeries`. */
-function tableTarget(
-  name: string,
-  folder: string,
-  text: string,
-  delimiter: string | RegExp,
-  options: (random: RandomStream) => Omit<DataOptions, 'files'>,
-): FuzzTarget {
-  mkdirSync(folder, { recursive: true });
-  const file = join(folder, `${name.replaceAll(' ', '-')}.txt`);
-  return {
-    name,
-    attempt(random) {
-      writeFileSync(file, mutateTable(text, delimiter, random));
-      useData({ files: [file], ...options(random) });
-    },
-  };
+/** A small table of one of the formats, and how it is read. */
+export interface Table {
+  readonly name: string;
+  readonly text: string;
+  /** Between its cells. */
+  readonly delimiter: string | RegExp;
+  /** The ways to read it; one is drawn. */
+  readonly readings: readonly Omit<DataOptions, 'files'>[];
+}
+
+/** Four units of twelve points in every format. */
+export const tables: readonly Table[] = [
+  {
+    name: 'long csv',
+    text: cellsCsv(4, 12),
+    delimiter: ',',
+    readings: [
+      {},
+      { format: 'long' },
+      { unitColumn: 'cell', timeColumn: 'cycle', valueColumn: 'capacity_ah' },
+    ],
+  },
+  { name: 'wide csv', text: wideCsv(4, 12), delimiter: ',', readings: [{}, { format: 'wide' }] },
+  {
+    name: 'wide csv of times',
+    text: timesCsv(4, 12),
+    delimiter: ',',
+    readings: [{ points: 10 }, { format: 'wide-times' }, { format: 'wide-times', points: 30 }],
+  },
+  {
+    name: 'c-mapss',
+    text: cmapss(4, 12),
+    delimiter: /\s+/,
+    readings: [{ format: 'cmapss' }, { sensor: 's11' }, { healthIndex: 's2,s3,-s7' }],
+  },
+];
+
+/** A damaged table in a file, and a way to read it. */
+export function damagedTable(file: string, table: Table, random: RandomStream): DataOptions {
+  writeFileSync(file, mutateTable(table.text, table.delimiter, random));
+  return { files: [file], ...table.readings[random.integer(table.readings.length)] };
 }
 
 /** Long and wide CSV, wide CSV of times, C-MAPSS text and safetensors. */
 export function dataTargets(folder: string): FuzzTarget[] {
-  const one = <T>(random: RandomStream, from: readonly T[]): T => from[random.integer(from.length)];
   const arrays = {
     'layers.0.weight': { shape: [3, 4], data: Float32Array.from({ length: 12 }, (_, i) => i - 5.5) },
     bias: { shape: [4], data: new Float32Array(4) },
     empty: { shape: [0], data: new Float32Array(0) },
   };
   const safetensors = encodeSafetensors(arrays, { kind: 'test' });
-  const headerEnd = 8 + Number(safetensors.readBigUInt64LE(0));
   return [
-    tableTarget('long csv', folder, cellsCsv(4, 12), ',', (random) =>
-      one(random, [
-        {},
-        { format: 'long' },
-        { unitColumn: 'cell', timeColumn: 'cycle', valueColumn: 'capacity_ah' },
-      ]),
-    ),
-    tableTarget('wide csv', folder, wideCsv(4, 12), ',', (random) => one(random, [{}, { format: 'wide' }])),
-    tableTarget('wide csv of times', folder, timesCsv(4, 12), ',', (random) =>
-      one(random, [{ points: 10 }, { format: 'wide-times' }, { format: 'wide-times', points: 30 }]),
-    ),
-    tableTarget('c-mapss', folder, cmapss(4, 12), /\s+/, (random) =>
-      one(random, [{ format: 'cmapss' }, { sensor: 's11' }, { healthIndex: 's2,s3,-s7' }]),
-    ),
+    ...tables.map((table) => ({
+      name: table.name,
+      attempt: (random: RandomStream) => useData(damagedTable(join(folder, 'table.txt'), table, random)),
+    })),
     {
       name: 'safetensors',
       attempt(random) {
         // half of the time only the header, where the claims are
         const bytes =
-          random.integer(2) === 0
-            ? mutateBytes(safetensors, random)
-            : Buffer.concat([
-                mutateHeader(safetensors.subarray(0, headerEnd), random),
-                safetensors.subarray(headerEnd),
-              ]);
+          random.integer(2) === 0 ? mutateBytes(safetensors, random) : mutateHeader(safetensors, random);
         const { arrays: read } = decodeSafetensors(bytes, 'fuzzed.safetensors');
         requireFinite('an array', read);
         for (const { shape, data } of Object.values(read))
@@ -120,31 +127,4 @@ export function dataTargets(folder: string): FuzzTarget[] {
       },
     },
   ];
-}
-
-const CLAIMS = [
-  '1e12',
-  '1000000000000',
-  '-1',
-  '0',
-  '4294967296',
-  '9007199254740992',
-  '[]',
-  'null',
-  '"F64"',
-  '"__proto__"',
-  '{}',
-];
-
-/** A header with another claim in it, its length put right. */
-function mutateHeader(header: Buffer, random: RandomStream): Buffer {
-  let text = header.subarray(8).toString('utf8');
-  const claims = [...text.matchAll(/\d+|"[^"]*"|\[[^\]]*\]/g)];
-  const claim = claims[random.integer(claims.length)];
-  const other = CLAIMS[random.integer(CLAIMS.length)];
-  text = text.slice(0, claim.index) + other + text.slice(claim.index + claim[0].length);
-  const body = Buffer.from(text);
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(random.integer(8) === 0 ? 1e12 : body.length));
-  return Buffer.concat([length, body]);
 }

@@ -11,6 +11,7 @@ import { startRollcast, succeed } from '../support/child.js';
 import { expectSameRun } from '../support/same-run.js';
 import { smallCartPole } from '../support/small-runs.js';
 import { temporaryFolder } from '../support/temporary.js';
+import { counted } from './settings.js';
 
 const folder = temporaryFolder();
 /** Not in `folder`, which is removed before this is unmounted. */
@@ -30,12 +31,15 @@ onSmallDisk(
     const command = smallCartPole('ppo', 30);
     const whole = join(folder, 'whole');
     await succeed(...command, '--out', whole);
+    let [tried, stopped] = [0, 0];
     for (let kilobytes = 20; kilobytes <= 200; kilobytes += 12) {
       const run = join(disk, 'run');
       const filler = join(disk, 'filler');
       writeFileSync(filler, Buffer.alloc(1024 * (1024 - kilobytes)));
       const { code, err } = await startRollcast([...command, '--out', run]).ended;
+      tried += 1;
       if (code !== 0) {
+        stopped += 1;
         expect({ code, err }).toEqual({
           code: 1,
           err: expect.stringMatching(/(^|\n)error: Cannot .*: the disk is full \(ENOSPC\)\.\n$/),
@@ -52,6 +56,10 @@ onSmallDisk(
       rmSync(run, { recursive: true, force: true });
       rmSync(filler, { force: true });
     }
+    counted(
+      `full disk: ${tried} sizes, ${stopped} runs stopped by it in one line, all resumed to the same end`,
+    );
+    expect(stopped).toBeGreaterThan(tried / 2);
   },
   1_200_000,
 );
@@ -64,6 +72,7 @@ onSmallDisk(
     spawnSync('mount', ['-o', 'remount,rw', disk]);
     expect(code).toBe(1);
     expect(err).toMatch(/error: Cannot make the run folder .*: the file system is read-only \(EROFS\)\./);
+    counted('read-only file system: refused in one line');
   },
   120_000,
 );

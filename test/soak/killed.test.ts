@@ -3,12 +3,14 @@ import { join } from 'node:path';
 import { beforeAll, expect, test } from '@jest/globals';
 
 import { succeed } from '../support/child.js';
-import { expectUndisturbedByKills } from '../support/killed-training.js';
+import { expectUndisturbedByKills, type KillCounts } from '../support/killed-training.js';
 import { smallCartPole, smallForecast, smallPretraining } from '../support/small-runs.js';
 import { temporaryFolder } from '../support/temporary.js';
+import { counted, say, setting } from './settings.js';
 
-// 200 kills in all; ROLLCAST_KILLS sets the number of each
-const kills = Number(process.env['ROLLCAST_KILLS'] ?? 50);
+// 200 kills in all
+const kills = setting('ROLLCAST_KILLS', 50);
+const seed = setting('ROLLCAST_KILLS_SEED', 7);
 const init = join(temporaryFolder(), 'pre');
 
 beforeAll(() => succeed(...smallPretraining, '--out', init), 120_000);
@@ -21,9 +23,15 @@ test.each([
 ])(
   '%s: killed again and again at random moments and resumed, it ends as the one that nobody disturbed',
   async (name, command) => {
-    const { withCheckpoint, runs } = await expectUndisturbedByKills(temporaryFolder(), command, kills, 7);
-    console.log(`${name}: killed ${kills} times, ${withCheckpoint} with a checkpoint; ${runs} runs finished`);
-    expect(withCheckpoint).toBeGreaterThan(kills / 4);
+    const told = ({ killed, withCheckpoint, whileWriting, runs }: KillCounts): string =>
+      `${name}: killed ${killed} times (seed ${seed}), ${withCheckpoint} with a checkpoint, ${whileWriting} while something was being written; ${runs} runs finished, all as the undisturbed one`;
+    const counts = await expectUndisturbedByKills(temporaryFolder(), command, {
+      kills,
+      seed,
+      onFinished: (soFar) => say(told(soFar)),
+    });
+    counted(told(counts));
+    expect(counts.withCheckpoint).toBeGreaterThan(kills / 4);
   },
   3_600_000,
 );

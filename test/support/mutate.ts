@@ -136,3 +136,32 @@ function otherValue(value: unknown, random: RandomStream): unknown {
   if (typeof value === 'boolean' && random.integer(2) === 0) return !value;
   return pick(random, VALUES);
 }
+
+/** What a claim of a safetensors header may turn into. */
+const CLAIMS = [
+  '1e12', '1000000000000', '-1', '0', '4294967296', '9007199254740992', '[]', 'null', '"F64"', '"__proto__"', '{}',
+]; // prettier-ignore
+
+const headerEnd = (safetensors: Buffer): number => 8 + Number(safetensors.readBigUInt64LE(0));
+
+/** A safetensors file with another claim in its header, whose length is put right but for one time in eight. */
+export function mutateHeader(safetensors: Buffer, random: RandomStream): Buffer {
+  const end = headerEnd(safetensors);
+  let text = safetensors.subarray(8, end).toString('utf8');
+  const claims = [...text.matchAll(/\d+|"[^"]*"|\[[^\]]*\]/g)];
+  const claim = claims[random.integer(claims.length)];
+  text = text.slice(0, claim.index) + pick(random, CLAIMS) + text.slice(claim.index + claim[0].length);
+  const body = Buffer.from(text);
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(random.integer(8) === 0 ? 1e12 : body.length));
+  return Buffer.concat([length, body, safetensors.subarray(end)]);
+}
+
+/** A safetensors file of float32 with one number replaced. */
+export function mutateNumber(safetensors: Buffer, random: RandomStream): Buffer {
+  const copy = Buffer.from(safetensors);
+  const [start, numbers] = [headerEnd(copy), Math.floor((copy.length - headerEnd(copy)) / 4)];
+  const value = pick(random, [NaN, Infinity, -Infinity, 0, -1, 1e-40, 1e10, 3e38, -3e38]);
+  if (numbers > 0) copy.writeFloatLE(value, start + 4 * random.integer(numbers));
+  return copy;
+}

@@ -16,6 +16,7 @@ import { z } from 'zod';
 
 import { quoted } from './flags.js';
 import type { ForecastShape } from './paths.js';
+import { counted } from './report/table.js';
 
 const calibrationFile = z.strictObject({
   rollcast: z.string(),
@@ -104,9 +105,7 @@ export function chooseCalibration(
     if (wanted) throw new ConfigError(`--calibrated: ${why}; run ${make} ${shapeFlags(shape)}.`);
     return { note: `intervals are not calibrated: ${why}.` };
   }
-  const of = file.sets.map(
-    ({ name, units }) => `${units.length} unit${units.length === 1 ? '' : 's'} of ${name}`,
-  );
+  const of = file.sets.map(({ name, units }) => `${counted(units.length, 'unit')} of ${name}`);
   return {
     file,
     note: `intervals are calibrated on ${of.join(', ')}${wanted ? '' : '; --no-calibrated turns it off'}.`,

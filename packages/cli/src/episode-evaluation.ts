@@ -15,7 +15,7 @@ import {
 
 import { entryOfRun } from './environments.js';
 import { loadPolicy, subjectOf } from './model-files.js';
-import type { Table } from './report/table.js';
+import { counted, type Table } from './report/table.js';
 import { sequenceRunConfig } from './sequence-training.js';
 import { stepRunConfig, wrapped } from './step-parts.js';
 import { savedMoments } from './step-start.js';
@@ -195,10 +195,6 @@ export function spreadOf(numbers: readonly number[], random: RandomStream): Spre
     min: numbers.reduce((a, b) => Math.min(a, b)),
     max: numbers.reduce((a, b) => Math.max(a, b)),
   };
-}
-
-function counted(n: number, what: string): string {
-  return `${n} ${what}${n === 1 ? '' : 's'}`;
 }
 
 function meanOf(numbers: readonly number[]): number {

@@ -116,6 +116,11 @@ export function givenFlags(command: Command): (readonly [name: string, long: str
     .map((option) => [option.attributeName(), option.long!] as const);
 }
 
+/** The command line as it was typed, for a page that says how to make it again. */
+export function typedCommand(command: Command): string {
+  return ['npx rollcast', ...command.parent!.args.map(quoted)].join(' ');
+}
+
 /** A word of a command line as a shell wants it. */
 export function quoted(word: string): string {
   return /^[\w./=:@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;

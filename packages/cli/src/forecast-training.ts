@@ -5,8 +5,10 @@ import {
   RandomStream,
   resolveOptions,
   stageOf,
+  type Algorithm,
   type Callback,
   type Checkpoint,
+  type DegradationTransformer,
   type RewardDefinition,
   type RunDirectory,
 } from '@rollcast/core';
@@ -30,9 +32,10 @@ import {
   readAlgorithmState,
   readCollector,
   readModel,
-  readReference,
+  requireReference,
   restoreCollector,
 } from './model-files.js';
+import { counted } from './report/table.js';
 import { openTraining, trainInRun, trainingShape, type TrainingFlags } from './training.js';
 import { loadWindows } from './windows.js';
 
@@ -125,18 +128,19 @@ export function resolveForecastRun(
     }),
     data: files ? { ...recipe, source: { files: resolveOptions(dataOptions, files, 'data') } } : recipe,
   };
-  const loaded = readModel(checkpoint);
-  const { train } = loadWindows(config.data);
-  const environment = entry.create(
-    { dataset: train, tokeniser: loaded.tokeniser },
-    withReward(config, rewardFile),
-  );
-  const { updates, batchSize, seed } = config;
-  environmentsOf(config, environment);
-  const algorithm = algorithmEntry.create(loaded.model, algorithmOptions, { updates, batchSize, seed });
-  environment.checkPaths(algorithm.needsGreedyRollout ? 1 : (algorithm.samplesPerContext ?? 1));
-  algorithm.dispose();
-  loaded.model.dispose();
+  const { model, tokeniser } = readModel(checkpoint);
+  let algorithm: Algorithm | undefined;
+  try {
+    const { train } = loadWindows(config.data);
+    const environment = entry.create({ dataset: train, tokeniser }, withReward(config, rewardFile));
+    const { updates, batchSize, seed } = config;
+    environmentsOf(config, environment);
+    algorithm = algorithmEntry.create(model, algorithmOptions, { updates, batchSize, seed });
+    environment.checkPaths(algorithm.needsGreedyRollout ? 1 : (algorithm.samplesPerContext ?? 1));
+  } finally {
+    algorithm?.dispose();
+    model.dispose();
+  }
   return config;
 }
 
@@ -194,9 +198,11 @@ export async function runForecastTraining(
     const { environmentOptions, algorithm, algorithmOptions, updates, batchSize, seed, plotEvery } = config;
     const loaded = readModel(checkpoint);
     const { model, tokeniser } = loaded;
-    const referencePolicy = resumed ? readReference(resumed, loaded)! : model.clone({ trainable: false });
+    let referencePolicy: DegradationTransformer | undefined;
     let learner: RLHFLearner | undefined;
     try {
+      const reference = resumed ? requireReference(resumed, loaded) : model.clone({ trainable: false });
+      referencePolicy = reference;
       const { train, sets, notes } = loadWindows(config.data);
       for (const note of notes) logger.info(note);
       const entry = environmentOfKind(config.environment, 'forecast');
@@ -212,14 +218,14 @@ export async function runForecastTraining(
         : 'imitating what really followed';
       const where = sets.length > 1 ? ` in ${sets.length} sets` : '';
       logger.info(
-        `${algorithm} from ${checkpoint.path}: ${updates} updates of ${batchSize} trajectories of ${config.horizonSchedule?.join(', then ') ?? horizon} steps, ${windows} windows of ${units} units${where}; ${goal}`,
+        `${algorithm} from ${checkpoint.path}: ${counted(updates, 'update')} of ${batchSize} trajectories of ${config.horizonSchedule?.join(', then ') ?? horizon} steps, ${counted(windows, 'window')} of ${counted(units, 'unit')}${where}; ${goal}`,
       );
       const rewards: number[] = [];
       const pictures = new RLHFCallback({
         folder: run.plotFolder,
         every: plotEvery,
         policy: model,
-        referencePolicy,
+        referencePolicy: reference,
         environment,
         random: new RandomStream(seed, 'plots'),
         history: run.readMetrics().map((record) => ({
@@ -243,7 +249,7 @@ export async function runForecastTraining(
             algorithmOptions,
             batchSize,
             seed,
-            referencePolicy,
+            referencePolicy: reference,
             ...loop,
           });
           learner = learning;
@@ -255,7 +261,7 @@ export async function runForecastTraining(
           };
         },
         files: () => ({
-          ...checkpointFiles(loaded, learner!.algorithm.state(), referencePolicy),
+          ...checkpointFiles(loaded, learner!.algorithm.state(), reference),
           ...collectorFiles(learner!.collector),
         }),
         info: (metrics) =>
@@ -268,7 +274,7 @@ export async function runForecastTraining(
       }
     } finally {
       learner?.dispose();
-      referencePolicy.dispose();
+      referencePolicy?.dispose();
       model.dispose();
     }
   });

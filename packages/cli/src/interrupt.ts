@@ -14,6 +14,16 @@ const SAME_PRESS = 300;
 const AFTER_THIS_STEP = 'stopping after this step and writing a checkpoint';
 
 /**
+ * Ends this process when the one that started it is gone, if that one left a channel open to tell by, as `bench` does: nobody
+ * would stop this process, or read what comes out.
+ */
+export function endWithParent(): void {
+  if (!process.connected) return;
+  process.once('disconnect', () => process.exit(1));
+  process.channel?.unref(); // after the listener, which holds it: it must not keep a finished training alive
+}
+
+/**
  * Listens for SIGINT and SIGTERM.
  *
  * @param onFirst - asks the work to stop

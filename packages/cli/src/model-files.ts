@@ -142,9 +142,10 @@ export function readModel(checkpoint: Checkpoint): LoadedModel {
       `${checkpoint.path}: the model has a vocabulary of ${description.model.vocabularySize} tokens and its tokeniser one of ${description.tokeniser.vocabularySize}.`,
     );
   }
+  const tokeniser = new Tokeniser(description.tokeniser);
   const model = new DegradationTransformer(description.model);
   loadWeights(model, checkpoint, WEIGHTS);
-  return { model, tokeniser: new Tokeniser(description.tokeniser), description };
+  return { model, tokeniser, description };
 }
 
 /** @throws {ConfigError} when windows are not as long as those that the model was made for */
@@ -167,6 +168,12 @@ export function readReference(
   const reference = new DegradationTransformer(description.model, 0, false);
   loadWeights(reference, checkpoint, REFERENCE);
   return reference;
+}
+
+/** The frozen reference of a checkpoint that must have one. @throws {CheckpointError} when it is missing or does not fit */
+export function requireReference(checkpoint: Checkpoint, loaded: LoadedModel): DegradationTransformer {
+  file(checkpoint, REFERENCE);
+  return readReference(checkpoint, loaded)!;
 }
 
 /** The state of the algorithm that was saved. */

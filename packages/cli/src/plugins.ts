@@ -21,6 +21,7 @@ import {
 import type { SequenceEnvironmentEntry, StepEnvironmentEntry } from '@rollcast/envs';
 
 import { bundle } from './bundle.js';
+import { sayWhenEndless } from './endless.js';
 
 const FILE = /\.[cm]?[jt]s$/;
 const PACKAGE = /^(@[\w.-]+\/)?rollcast-env-[\w.-]+$/;
@@ -201,6 +202,7 @@ async function loadAnew(name: string, path: string | undefined): Promise<Plugin>
   const hash = createHash('sha256');
   for (const content of [...files.values()].sort()) hash.update(content).update('\0');
   const { href } = pathToFileURL(file);
+  sayWhenEndless(name);
   try {
     const { default: exported } = (await import(href)) as { default?: unknown };
     return { exported, url: href, codeHash: hash.digest('hex').slice(0, 16) };

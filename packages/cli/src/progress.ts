@@ -7,6 +7,8 @@ export interface ProgressOptions {
   label: string;
   /** How many units there are to do. */
   total: number;
+  /** Units that were done before, by a run that goes on: they count for what is left, not for the rate. @defaultValue 0 */
+  from?: number;
   /** The plural of what is counted, for example `updates`. */
   unit: string;
   /** Where it is shown; standard output is for results. @defaultValue the standard error stream */
@@ -36,15 +38,15 @@ export function formatDuration(seconds: number): string {
 
 /** Progress with rate and time left: a bar on a terminal, otherwise a plain line every few seconds. */
 export function progress(options: ProgressOptions): ProgressDisplay {
-  const { label, total, unit, stream = process.stderr, now = Date.now } = options;
+  const { label, total, from = 0, unit, stream = process.stderr, now = Date.now } = options;
   const start = now();
   let bar: SingleBar | undefined;
   let lastLine: number | undefined;
-  let finished = 0;
+  let finished = from;
   let lastInfo = '';
 
   const figures = (elapsedMs: number) => {
-    const rate = elapsedMs > 0 ? (finished / elapsedMs) * 1000 : 0;
+    const rate = elapsedMs > 0 ? ((finished - from) / elapsedMs) * 1000 : 0;
     const left = rate > 0 ? formatDuration(Math.max(0, total - finished) / rate) : '?';
     return { rate: formatNumber(rate, 3), left, info: lastInfo === '' ? '' : `, ${lastInfo}` };
   };

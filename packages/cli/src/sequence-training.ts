@@ -18,6 +18,7 @@ import { algorithmFor } from './environments.js';
 import { parseSettings } from './flags.js';
 import { klControlSettings, withoutReference, type KlFlags } from './kl-flags.js';
 import { loadPolicy, openStart, policyFiles, restorePolicy } from './model-files.js';
+import { counted } from './report/table.js';
 import { openTraining, shownReturn, trainInRun, trainingShape, type TrainingFlags } from './training.js';
 
 /** What `config.json` of a run on a sequence environment holds. */
@@ -214,7 +215,7 @@ export async function runSequenceTraining(
         for (const model of [policy, referencePolicy!]) loadPolicy(checkpoint, model);
       }
       context.logger.info(
-        `${config.algorithm} on ${config.environment}${init === undefined ? '' : ` from ${init}`}: ${updates} updates of ${batchSize} × ${environment.horizon} tokens, ${policy.parameters.size} parameters, seed ${config.seed}`,
+        `${config.algorithm} on ${config.environment}${init === undefined ? '' : ` from ${init}`}: ${counted(updates, 'update')} of ${batchSize} × ${environment.horizon} tokens, ${policy.parameters.size} parameters, seed ${config.seed}`,
       );
       await trainInRun(context, {
         updates,

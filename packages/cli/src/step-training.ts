@@ -7,6 +7,7 @@ import { algorithmFor } from './environments.js';
 import { parseSettings } from './flags.js';
 import { klControlSettings, withoutReference, type KlFlags } from './kl-flags.js';
 import { policyFiles, restorePolicy } from './model-files.js';
+import { counted } from './report/table.js';
 import { makeParts, type StepRunConfig } from './step-parts.js';
 import { stepPreset, type PresetName } from './step-presets.js';
 import { policyOfRun, startFrom } from './step-start.js';
@@ -119,7 +120,7 @@ export async function runStepTraining(
       if (context.checkpoint) restorePolicy(context.checkpoint, parts);
       else if (init !== undefined) startFrom(init, parts);
       context.logger.info(
-        `${config.algorithm} on ${config.environment}${init === undefined ? '' : ` from ${init}`}: ${updates} updates of ${instances} × ${stepsPerRollout} steps, ${policy.parameters.size} parameters, seed ${config.seed}`,
+        `${config.algorithm} on ${config.environment}${init === undefined ? '' : ` from ${init}`}: ${counted(updates, 'update')} of ${instances} × ${stepsPerRollout} steps, ${policy.parameters.size} parameters, seed ${config.seed}`,
       );
       await trainInRun(context, {
         updates,

@@ -199,7 +199,13 @@ export async function trainInRun(
     run.flushMetrics();
     store.save(update, loop.files());
   };
-  const bar = progress({ label, total: updates * unitsPerUpdate, unit });
+  const startUpdate = checkpoint?.update ?? 0;
+  const bar = progress({
+    label,
+    total: updates * unitsPerUpdate,
+    from: startUpdate * unitsPerUpdate,
+    unit,
+  });
   const keeper: Callback = {
     onUpdateEnd({ update, metrics }) {
       bar.tick(update * unitsPerUpdate, loop.info(metrics));
@@ -217,7 +223,7 @@ export async function trainInRun(
   };
   const training = loop.start({
     updates,
-    startUpdate: checkpoint?.update ?? 0,
+    startUpdate,
     callbacks: [new MetricsCallback(run), ...(loop.callbacks ?? []), keeper],
   });
   const { collector } = training;

@@ -1,12 +1,19 @@
 /** Longest line of a message; what quotes an endless name or cell is shortened in its middle. */
 const MAX_LINE = 1000;
 
-/** Control characters would move a terminal's cursor or break a line; they are shown as `\\x1b`. */
-function printable(line: string): string {
+/**
+ * A name or cell of somebody's file as text that can be shown. Control characters would move a terminal's cursor, break a line
+ * or make an SVG invalid; they become `\\x1b`, ends of lines `\\n`.
+ */
+export function showControls(text: string): string {
   // eslint-disable-next-line no-control-regex
-  const shown = line.replace(/[\0-\x1f\x7f-\x9f\u2028\u2029]/g, (character) =>
+  return text.replace(/[\0-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]/g, (character) =>
     character === '\n' ? '\\n' : `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
   );
+}
+
+function printable(line: string): string {
+  const shown = showControls(line);
   return shown.length <= MAX_LINE ? shown : `${shown.slice(0, 700)} … ${shown.slice(-290)}`;
 }
 

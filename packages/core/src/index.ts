@@ -37,6 +37,7 @@ export {
   RollcastError,
   ShapeError,
   StorageError,
+  showControls,
 } from './errors.js';
 export type { ConfigIssue, RollcastErrorOptions } from './errors.js';
 export { parseExpression } from './expression/expression.js';

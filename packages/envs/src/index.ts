@@ -60,7 +60,13 @@ export type { LifeForecast, LifeMetrics } from './degradation/life-metrics.js';
 export { DEFAULT_HEALTH_SENSORS } from './degradation/load-cmapss.js';
 export { loadSeries } from './degradation/load.js';
 export type { LoadRules } from './degradation/load.js';
-export { baselineMetrics, crpsOfSorted, forecastMetrics, REPORTED_STEPS } from './degradation/metrics.js';
+export {
+  baselineMetrics,
+  crpsOfSorted,
+  errorRatio,
+  forecastMetrics,
+  REPORTED_STEPS,
+} from './degradation/metrics.js';
 export type { ForecastMetrics, ForecastSet, MethodMetrics, MetricOptions } from './degradation/metrics.js';
 export { compareForecasts, unitScores } from './degradation/paired-comparison.js';
 export type { IntervalEstimate, PairedComparison, UnitScores } from './degradation/paired-comparison.js';

@@ -5,10 +5,10 @@ import { expect, test } from '@jest/globals';
 import { formatDuration, progress } from '../../../packages/cli/src/progress.js';
 
 /** A display whose clock is set by hand. */
-function display(total: number, isTTY = false) {
+function display(total: number, { isTTY = false, from = 0 } = {}) {
   const stream = Object.assign(new PassThrough(), { isTTY, columns: 100 });
   const clock = { ms: 0 };
-  const shown = progress({ label: 'training', total, unit: 'updates', stream, now: () => clock.ms });
+  const shown = progress({ label: 'training', total, from, unit: 'updates', stream, now: () => clock.ms });
   const text = () => String(stream.read() ?? '');
   const at = (ms: number, n: number, info?: string) => {
     clock.ms = ms;
@@ -19,7 +19,7 @@ function display(total: number, isTTY = false) {
 
 test('work under two seconds shows nothing', () => {
   for (const isTTY of [false, true]) {
-    const { at, text, done } = display(3, isTTY);
+    const { at, text, done } = display(3, { isTTY });
     at(500, 1);
     at(1900, 3);
     done();
@@ -42,7 +42,7 @@ test('without a terminal there is a plain line every few seconds, with rate and 
 });
 
 test('on a terminal there is a bar with rate and time left', () => {
-  const { at, text, done } = display(200, true);
+  const { at, text, done } = display(200, { isTTY: true });
   at(4000, 100, 'reward -0.5');
   done();
   const shown = text();
@@ -50,6 +50,17 @@ test('on a terminal there is a bar with rate and time left', () => {
   expect(shown).toContain('100/200 updates, 25/s');
   expect(shown).toContain('reward -0.5');
   expect(shown).toContain('█');
+});
+
+test('a run that goes on counts only its own updates for rate and time left', () => {
+  const { at, text, done } = display(200, { from: 100 });
+  at(2000, 120);
+  // 20 updates in 2 s; 80 more to go
+  expect(text()).toBe('training: 120/200 updates, 10/s, 8 s left\n');
+  at(10000, 200);
+  text();
+  done();
+  expect(text()).toBe('training: 200/200 updates in 10 s, 10/s\n');
 });
 
 test.each([

@@ -19,7 +19,7 @@ import {
   type FanPanel,
 } from '@rollcast/core';
 
-import { legendRows, niceRange, textWidth } from '../../../packages/core/src/charts/style.js';
+import { legendRows, niceRange, roundTicks, textWidth } from '../../../packages/core/src/charts/style.js';
 import { temporaryFolder } from '../../support/temporary.js';
 
 const window = (title: string) => ({
@@ -45,6 +45,25 @@ interface Axis {
   name: string;
 }
 const axes = (chart: Chart, key: 'xAxis' | 'yAxis') => chart.option[key] as unknown as Axis[];
+
+const axis = (max: number) => ({ type: 'value' as const, min: 0, max });
+const picture = (data: number[][]): Promise<string> =>
+  renderSvg(
+    { xAxis: axis(10), yAxis: axis(1), series: [{ type: 'line', symbol: 'none', data }] },
+    { width: 300, height: 200 },
+  );
+
+test.each([
+  ['below', [0, -9], [10, -9]],
+  ['above', [0, 1e6], [10, 1e6]],
+  ['right', [1e4, 0], [1e4, 1]],
+  ['left', [-1e4, 0], [-1e4, 1]],
+])('a line that is far out (%s) is not drawn, and does not end the process', async (_, from, to) => {
+  const nothing = await renderPng(await picture([]));
+  expect(await renderPng(await picture([from, to]))).toEqual(nothing);
+  // one that comes in from there is drawn
+  expect(await renderPng(await picture([from, [5, 0.5], to]))).not.toEqual(nothing);
+});
 
 test('a picture holds every text: titles, axis names with units, legend', async () => {
   const svg = await renderSvg(forecast(2).option, forecast(2));
@@ -135,6 +154,37 @@ test.each([
   [[1, 200], { min: 0, max: 200, interval: 50 }],
 ])('the round range around %j', (values, range) => {
   expect(niceRange(values)).toEqual(range);
+});
+
+test('whatever the values are, an axis has ends, and a few ticks between them', () => {
+  const values = [
+    0,
+    1,
+    -1,
+    5e-324,
+    1e-300,
+    1e300,
+    1.7e308,
+    -1.7e308,
+    2 ** 53,
+    2 ** 53 + 2,
+    1e21,
+    1 + 2 ** -52,
+    1 + 1e-9,
+  ];
+  for (const a of values)
+    for (const b of values) {
+      const range = niceRange([a, b]);
+      expect([a, b, Number.isFinite(range.max - range.min), range.min < range.max]).toEqual([
+        a,
+        b,
+        true,
+        true,
+      ]);
+      const ticks = roundTicks(range);
+      expect(ticks.length).toBeGreaterThan(1);
+      expect(ticks.length).toBeLessThan(15);
+    }
 });
 
 test('constant, missing and broken values still give an axis', () => {

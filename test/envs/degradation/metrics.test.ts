@@ -179,6 +179,13 @@ test('the best naive forecast has ratio 1 and the others more', () => {
   expect(Math.min(...methods.map(({ ratioToBestNaive }) => ratioToBestNaive))).toBe(1);
 });
 
+test('on straight lines some baseline makes no error: it is 1 × itself, and the others infinitely worse', () => {
+  const { bestNaive, bestNaiveRmse, methods } = baselineMetrics([windowOf([0, 1, 2], [3, 4])], 1);
+  expect([bestNaive, bestNaiveRmse]).toEqual(['line-40', 0]); // the first of those that are exact
+  const ratios = Object.fromEntries(methods.map(({ name, ratioToBestNaive }) => [name, ratioToBestNaive]));
+  expect(ratios).toMatchObject({ 'last-value': Infinity, 'line-40': 1, 'last-value-plus-slope': 1 });
+});
+
 describe('paired bootstrap', () => {
   test('errors pool by unit, samples of a window count as their mean', () => {
     const windows = [

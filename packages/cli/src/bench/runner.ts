@@ -180,7 +180,8 @@ function runProcess(
 ): Promise<ProcessEnd> {
   return new Promise((resolve) => {
     const log = openSync(logFile, 'w');
-    const child = spawn(program, args, { stdio: ['ignore', log, log] });
+    // the channel says nothing; its end tells the child that this process was killed
+    const child = spawn(program, args, { stdio: ['ignore', log, log, 'ipc'] });
     closeSync(log);
     children.add(child);
     let force: NodeJS.Timeout | undefined;

@@ -25,7 +25,7 @@ import {
 } from '../model-files.js';
 import { samplePaths, type ForecastShape } from '../paths.js';
 import { progress } from '../progress.js';
-import { renderTextTable, type Table } from '../report/table.js';
+import { counted, renderTextTable, type Table } from '../report/table.js';
 import type { JudgedSet } from '../windows.js';
 import {
   addBackendFlags,
@@ -77,7 +77,9 @@ export function addCalibrate(program: Command): void {
         .conflicts('data'),
     )
     .option('--seed <number>', 'seed of the sampled paths and of which units calibrate', integer(0), 0);
-  addBackendFlags(addDataFlags(addShapeFlags(command))).addHelpText('after', HELP).action(runCalibrate);
+  addBackendFlags(addDataFlags(addShapeFlags(command)))
+    .addHelpText('after', HELP)
+    .action(runCalibrate);
 }
 
 const HELP = `
@@ -169,7 +171,7 @@ function calibrate({ run, update, loaded, sets }: CalibrateParts, flags: Calibra
   }
   for (const { name, units, windows } of made) {
     console.log(
-      `Calibrated on ${windows} windows of ${units.length} unit${units.length === 1 ? '' : 's'} of ${name} (${listNames(units)}).`,
+      `Calibrated on ${counted(windows, 'window')} of ${counted(units.length, 'unit')} of ${name} (${listNames(units)}).`,
     );
   }
   if (small.length > 0) {
@@ -221,7 +223,7 @@ function coverageTable(
   const columns = (quantity: string) =>
     [quantity, ...Object.keys(calibrations)].map((label) => ({ label, digits: 3 }));
   return {
-    title: `${name}: ${windows.length} windows of ${unitsOf(windows).length} units that did not calibrate`,
+    title: `${name}: ${counted(windows.length, 'window')} of ${counted(unitsOf(windows).length, 'unit')} that did not calibrate`,
     columns: [{ label: 'interval', align: 'left' }, ...columns('coverage'), ...columns('width')],
     rows: INTERVALS.map((level) => [
       `${level} %`,

@@ -13,7 +13,7 @@ import type { Command } from 'commander';
 import { environmentNamed } from '../environments.js';
 import { collect, integer, parseSettings } from '../flags.js';
 import { isPlugin, pluginKind, pluginReward } from '../plugins.js';
-import { renderTextTable } from '../report/table.js';
+import { counted, renderTextTable } from '../report/table.js';
 import { prepareFile } from './shared.js';
 
 interface CheckFlags {
@@ -61,7 +61,6 @@ async function runCheck(name: string, flags: CheckFlags): Promise<void> {
 function verdict(name: string, { kind, findings, perSecond }: CheckReport): string {
   const count = (severity: string): number =>
     findings.filter((finding) => finding.severity === severity).length;
-  const plural = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
   const rules = Object.values(checkRules).filter(({ kinds }) =>
     (kinds as readonly string[]).includes(kind),
   ).length;
@@ -69,8 +68,8 @@ function verdict(name: string, { kind, findings, perSecond }: CheckReport): stri
     ? `, ${Math.round(perSecond)} ${kind === 'step' ? 'steps' : 'tokens'} a second`
     : '';
   return findings.length === 0
-    ? `${name} is sound: ${plural(rules, 'rule')} of ${kind} environments hold${speed}.`
-    : `${name}: ${plural(count('error'), 'error')}, ${plural(count('warning'), 'warning')} (${plural(rules, 'rule')} of ${kind} environments${speed}).`;
+    ? `${name} is sound: ${counted(rules, 'rule')} of ${kind} environments hold${speed}.`
+    : `${name}: ${counted(count('error'), 'error')}, ${counted(count('warning'), 'warning')} (${counted(rules, 'rule')} of ${kind} environments${speed}).`;
 }
 
 /** What makes the instances that are checked. */

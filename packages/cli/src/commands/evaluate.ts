@@ -1,7 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { ConfigError, writeFileAtomically, type Checkpoint, type RunDirectory } from '@rollcast/core';
+import {
+  ConfigError,
+  writeFileAtomically,
+  type Checkpoint,
+  type DegradationTransformer,
+  type RunDirectory,
+} from '@rollcast/core';
 import { DegradationEnvironment } from '@rollcast/envs';
 import { Option, type Command } from 'commander';
 
@@ -17,7 +23,7 @@ import {
   type SetChoice,
   type WindowChoice,
 } from '../evaluation-sets.js';
-import { givenFlags, integer, list, number, quoted } from '../flags.js';
+import { givenFlags, integer, list, number, typedCommand } from '../flags.js';
 import {
   openForecastRun,
   openRun,
@@ -29,7 +35,7 @@ import {
   type CheckpointChoice,
 } from '../model-files.js';
 import { FORECAST_SHAPE, type ForecastShape } from '../paths.js';
-import { progress } from '../progress.js';
+import { progress, type ProgressDisplay } from '../progress.js';
 import {
   drawCharts,
   evaluationCharts,
@@ -65,6 +71,14 @@ interface EvaluateFlags extends EvaluateRequest, BackendFlags {
   greedy?: boolean;
   sampled?: boolean;
   json?: string;
+}
+
+/** What an evaluation begins with. */
+interface Start {
+  /** The sentence that says who computes. */
+  backend: string;
+  /** The command line, for the page. */
+  typed: string;
 }
 
 /** Flags that mean something for forecasts alone, and those for runs on step and sequence environments alone. */
@@ -141,8 +155,9 @@ async function runEvaluate(flags: EvaluateFlags, command: Command): Promise<void
   refuseUnnamed(command, named, evaluateCommand(run));
   if (flags.json) prepareFile('--json', flags.json);
   const backend = await startBackend(flags);
-  if (isOfEpisodes(run)) await runEpisodes(flags, run, checkpoint, backend);
-  else await runForecasts(flags, backend);
+  const typed = typedCommand(command);
+  if (isOfEpisodes(run)) await runEpisodes(flags, run, checkpoint, { backend, typed });
+  else await runForecasts(flags, { backend, typed });
 }
 
 function isOfEpisodes(run: RunDirectory): boolean {
@@ -165,7 +180,7 @@ async function runEpisodes(
   flags: EvaluateFlags,
   run: RunDirectory,
   checkpoint: Checkpoint,
-  backend: string,
+  { backend, typed }: Start,
 ): Promise<void> {
   const { episodes, seed, greedy, sampled, json } = flags;
   const modes = playModes.filter((mode) => (greedy ? mode === 'greedy' : !sampled || mode === 'sampled'));
@@ -194,18 +209,15 @@ async function runEpisodes(
     'return',
     'What the training saw: the mean return of its last 100 episodes.',
   );
-  const env = flags.env === undefined ? '' : ` --env ${quoted(flags.env)}`;
-  const command = `npx rollcast evaluate --run ${quoted(flags.run)}${env} --episodes ${episodes} --seed ${seed}`;
-  const commands = [modes.length > 1 ? command : `${command} --${modes[0]}`];
   const title = `Evaluation of ${run.path}`;
   writeFileAtomically(
     run.reportFile,
-    renderReport({ title, summary: [note], tables: [table], charts, commands }),
+    renderReport({ title, summary: [note], tables: [table], charts, commands: [typed] }),
   );
   console.log(`\nPage with the picture: ${run.reportFile}${json ? `; numbers: ${json}` : ''}`);
 }
 
-async function runForecasts(flags: EvaluateFlags, backend: string): Promise<void> {
+async function runForecasts(flags: EvaluateFlags, { backend, typed }: Start): Promise<void> {
   const { run, evaluations, charts } = await evaluateRun(flags, backend);
   const ofCorpus = 'corpus' in parseRecipe(run.config['data']).source && !flags.data;
   const numbers = ofCorpus ? { sets: evaluations } : evaluations[0];
@@ -215,13 +227,7 @@ async function runForecasts(flags: EvaluateFlags, backend: string): Promise<void
     for (const sentence of verdict(evaluation)) console.log(sentence);
   }
   if (evaluations.length > 1) console.log(`\n${renderTextTable(overviewTable(evaluations))}`);
-  const horizon = flags.horizon ? ` --horizon ${flags.horizon}` : '';
-  const only = flags.only ? ` --only ${flags.only.join(',')}` : '';
-  const calibrated = flags.calibrated ? ' --calibrated' : '';
-  const backtest = flags.backtest ? ` --backtest --every ${pointsBetween(flags)}` : '';
-  writeReport(run.reportFile, `Evaluation of ${run.path}`, evaluations, charts, [
-    `npx rollcast evaluate --run ${quoted(flags.run)}${horizon}${only}${calibrated}${backtest}`,
-  ]);
+  writeReport(run.reportFile, `Evaluation of ${run.path}`, evaluations, charts, [typed]);
   console.log(`\nPage with the pictures: ${run.reportFile}${flags.json ? `; numbers: ${flags.json}` : ''}`);
 }
 
@@ -245,28 +251,31 @@ export async function evaluateRun(
     for (const note of notes) logger.info(note);
     if (calibration) logger.info(note!);
     const loaded = readModel(checkpoint);
-    const { contextLength, horizon } = sets[0].dataset;
-    refuseOtherWindows(loaded, {
-      contextLength,
-      horizon: flags.horizon ? loaded.description.horizon : horizon,
-    });
-    if (horizon > loaded.description.horizon) {
-      logger.info(
-        `the horizon of ${horizon} steps goes beyond the ${loaded.description.horizon} that the model was trained for`,
-      );
-    }
-    const reference = readReference(checkpoint, loaded);
-    if (!reference) logger.info('this run was not fine-tuned: policy and reference are the same model');
-    const { samples, seed, threshold } = flags;
-    const models = { policy: loaded.model, referencePolicy: reference ?? loaded.model };
-    const sequences = ({ windows }: JudgedWindows): number =>
-      generatedSequences({ windows, samples, ...models });
-    const total = judged.reduce((sum, set) => sum + sequences(set), 0);
-    const bar = progress({ label: 'evaluating', total, unit: 'sequences' });
-    const evaluations: Evaluation[] = [];
-    const charts: ReportChart[] = [];
-    let before = 0;
+    let reference: DegradationTransformer | undefined;
+    let bar: ProgressDisplay | undefined;
     try {
+      const { contextLength, horizon } = sets[0].dataset;
+      refuseOtherWindows(loaded, {
+        contextLength,
+        horizon: flags.horizon ? loaded.description.horizon : horizon,
+      });
+      if (horizon > loaded.description.horizon) {
+        logger.info(
+          `the horizon of ${horizon} steps goes beyond the ${loaded.description.horizon} that the model was trained for`,
+        );
+      }
+      reference = readReference(checkpoint, loaded);
+      if (!reference) logger.info('this run was not fine-tuned: policy and reference are the same model');
+      const { samples, seed, threshold } = flags;
+      const models = { policy: loaded.model, referencePolicy: reference ?? loaded.model };
+      const sequences = ({ windows }: JudgedWindows): number =>
+        generatedSequences({ windows, samples, ...models });
+      const total = judged.reduce((sum, set) => sum + sequences(set), 0);
+      const shown = progress({ label: 'evaluating', total, unit: 'sequences' });
+      bar = shown;
+      const evaluations: Evaluation[] = [];
+      const charts: ReportChart[] = [];
+      let before = 0;
       for (const set of judged) {
         const { name, dataset, windows } = set;
         const result = evaluate({
@@ -282,19 +291,18 @@ export async function evaluateRun(
           threshold,
           calibration: calibration?.calibration,
           every: flags.backtest ? pointsBetween(flags) : undefined,
-          onProgress: (done) => bar.tick(before + done),
+          onProgress: (done) => shown.tick(before + done),
         });
         before += sequences(set);
         evaluations.push(result.evaluation);
         const drawn = evaluationCharts(result, windows, windows[0].set, judged.length > 1 ? name : undefined);
         charts.push(...(await drawCharts(run.plotFolder, drawn)));
       }
-      bar.done();
       const caption =
         'What the fine-tuning saw, update by update: windows are drawn at random, so the reward is noisy.';
       return { run, evaluations, charts: [...charts, ...trainingChart(run, 'reward', caption)] };
     } finally {
-      bar.done();
+      bar?.done();
       reference?.dispose();
       loaded.model.dispose();
     }

@@ -1,6 +1,6 @@
 import { extname, resolve } from 'node:path';
 
-import { ConfigError, writeFileAtomically, writePicture } from '@rollcast/core';
+import { ConfigError, showControls, writeFileAtomically, writePicture } from '@rollcast/core';
 import { MOST_STEPS_MISSING, loadSeries, type Calibration, type SeriesSet } from '@rollcast/envs';
 import type { Command } from 'commander';
 
@@ -163,7 +163,7 @@ function forecastAll(
     );
   }
   if (calibrationNote) told.push(calibrationNote);
-  for (const note of told) console.error(note);
+  for (const note of told) console.error(showControls(note));
   const bar = progress({ label: 'forecasting', total: units.length * paths, unit: 'paths' });
   const forecasts: UnitForecast[] = [];
   let done = 0;
@@ -230,6 +230,6 @@ function tell(files: Files, report: ForecastReport): void {
   }
   if (leftOut.length === 0) return;
   console.error(`\nLeft out, ${leftOut.length} of ${leftOut.length + forecasts.length} units:`);
-  for (const { unit, reason } of leftOut) console.error(`  ${unit}: ${reason}.`);
+  for (const { unit, reason } of leftOut) console.error(showControls(`  ${unit}: ${reason}.`));
   process.exitCode = EXIT_LEFT_OUT;
 }

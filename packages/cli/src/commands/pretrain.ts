@@ -7,6 +7,7 @@ import {
   degradationTransformerOptions,
   resolveOptions,
   tokeniserOptions,
+  type Checkpoint,
   type Logger,
 } from '@rollcast/core';
 import { Pretrainer, pretrainOptions } from '@rollcast/algos';
@@ -19,7 +20,8 @@ import { addDataFlags, addWindowFlags, dataRecipe, fileSource, type DataFlags } 
 import { collect, integer, list, number, parseSettings, quoted } from '../flags.js';
 import { listenForInterrupt } from '../interrupt.js';
 import { checkpointFiles, readAlgorithmState, readModel, type LoadedModel } from '../model-files.js';
-import { progress } from '../progress.js';
+import { progress, type ProgressDisplay } from '../progress.js';
+import { counted } from '../report/table.js';
 import { goOn } from '../training.js';
 import { HELD_OUT, Looks, Validation } from '../validation.js';
 import { loadWindows, type LoadedWindows } from '../windows.js';
@@ -168,52 +170,74 @@ export async function runPretraining(run: RunDirectory, backend: string, resume:
     const store = new CheckpointStore(run.checkpointFolder);
     const checkpoint = resume ? goOn(run, logger) : undefined;
     const loaded = checkpoint ? readModel(checkpoint) : newModel(config);
-    const { model, tokeniser } = loaded;
-    describeStart(logger, loaded, data);
-    const validation = new Validation(data.sets, tokeniser);
-    const { validateEvery, patience, ...options } = config.pretrain;
-    const trainer = new Pretrainer(model, tokenSource(data.train, tokeniser), options, config.seed);
-    if (checkpoint) trainer.restore(readAlgorithmState(checkpoint));
-    const looks = new Looks(patience, checkpoint ? earlierLooks(run, store, logger) : []);
-    const { steps } = config.pretrain;
-    const bar = progress({ label: 'pre-training', total: steps, unit: 'steps' });
-    let stopped = false;
-    const interrupt = listenForInterrupt(() => (stopped = true));
     try {
-      while (trainer.stepsDone < steps && !stopped && !looks.exhausted) {
-        const stats = trainer.step();
-        const done = trainer.stepsDone;
-        const metrics: Record<string, number> = {
-          'pretrain/crossEntropy': stats.loss,
-          'pretrain/gradNorm': stats.gradNorm,
-          'pretrain/learningRate': stats.learningRate,
-        };
-        await new Promise((resolve) => setImmediate(resolve));
-        const validates = done % validateEvery === 0 || done === steps;
-        if (validates) Object.assign(metrics, validation.look(model));
-        run.appendMetrics({ ...metrics, update: done });
-        if (validates || stopped) {
-          run.flushMetrics();
-          const best = validates && looks.add(metrics[HELD_OUT]);
-          store.save(done, checkpointFiles(loaded, trainer.state()), { best });
-        }
-        bar.tick(
-          done,
-          `cross-entropy ${stats.loss.toFixed(3)} nats, held out ${Number.isFinite(looks.best) ? looks.best.toFixed(3) : '–'}`,
-        );
-      }
+      describeStart(logger, loaded, data);
+      await preTrain(config, { run, logger, store, checkpoint, loaded, data });
     } finally {
-      bar.done();
-      interrupt.release();
-      trainer.dispose();
-      model.dispose();
+      loaded.model.dispose();
     }
-    logger.info(
-      trainer.stepsDone < steps && !looks.exhausted
-        ? `stopped after ${trainer.stepsDone} of ${steps} steps; continue with: rollcast pretrain --out ${quoted(run.path)} --resume`
-        : `done${looks.exhausted ? ` after ${trainer.stepsDone} of ${steps} steps: nothing improved in the last ${patience} looks` : ''}: held-out cross-entropy ${looks.best.toFixed(3)} nats a token (guessing: ${Math.log(model.vocabularySize).toFixed(3)}); best checkpoint update-${store.best()} in ${run.path}`,
-    );
   });
+}
+
+/** What a pre-training works with. */
+interface PretrainParts {
+  run: RunDirectory;
+  logger: Logger;
+  store: CheckpointStore;
+  /** Where it goes on. */
+  checkpoint?: Checkpoint;
+  loaded: LoadedModel;
+  data: LoadedWindows;
+}
+
+async function preTrain(
+  config: PretrainRunConfig,
+  { run, logger, store, checkpoint, loaded, data }: PretrainParts,
+): Promise<void> {
+  const { model, tokeniser } = loaded;
+  const validation = new Validation(data.sets, tokeniser);
+  const { validateEvery, patience, ...options } = config.pretrain;
+  const { steps } = options;
+  const looks = new Looks(patience, checkpoint ? earlierLooks(run, store, logger) : []);
+  const trainer = new Pretrainer(model, tokenSource(data.train, tokeniser), options, config.seed);
+  let stopped = false;
+  const interrupt = listenForInterrupt(() => (stopped = true));
+  let bar: ProgressDisplay | undefined;
+  try {
+    if (checkpoint) trainer.restore(readAlgorithmState(checkpoint));
+    bar = progress({ label: 'pre-training', total: steps, from: trainer.stepsDone, unit: 'steps' });
+    while (trainer.stepsDone < steps && !stopped && !looks.exhausted) {
+      const stats = trainer.step();
+      const done = trainer.stepsDone;
+      const metrics: Record<string, number> = {
+        'pretrain/crossEntropy': stats.loss,
+        'pretrain/gradNorm': stats.gradNorm,
+        'pretrain/learningRate': stats.learningRate,
+      };
+      await new Promise((resolve) => setImmediate(resolve));
+      const validates = done % validateEvery === 0 || done === steps;
+      if (validates) Object.assign(metrics, validation.look(model));
+      run.appendMetrics({ ...metrics, update: done });
+      if (validates || stopped) {
+        run.flushMetrics();
+        const best = validates && looks.add(metrics[HELD_OUT]);
+        store.save(done, checkpointFiles(loaded, trainer.state()), { best });
+      }
+      bar.tick(
+        done,
+        `cross-entropy ${stats.loss.toFixed(3)} nats, held out ${Number.isFinite(looks.best) ? looks.best.toFixed(3) : '–'}`,
+      );
+    }
+  } finally {
+    bar?.done();
+    interrupt.release();
+    trainer.dispose();
+  }
+  logger.info(
+    trainer.stepsDone < steps && !looks.exhausted
+      ? `stopped after ${trainer.stepsDone} of ${steps} steps; continue with: rollcast pretrain --out ${quoted(run.path)} --resume`
+      : `done${looks.exhausted ? ` after ${trainer.stepsDone} of ${steps} steps: nothing improved in the last ${patience} looks` : ''}: held-out cross-entropy ${looks.best.toFixed(3)} nats a token (guessing: ${Math.log(model.vocabularySize).toFixed(3)}); best checkpoint update-${store.best()} in ${run.path}`,
+  );
 }
 
 /** What earlier looks found, in order; the checkpoint of the best is marked, whatever a killed process or damage has left. */
@@ -250,7 +274,7 @@ function describeStart(logger: Logger, { model, tokeniser }: LoadedModel, { sets
   for (const { name, weight, train, heldOut } of sets) {
     const share = `${name}, ${((100 * weight) / weights).toFixed(0)} % of the windows`;
     logger.info(
-      `data${sets.length > 1 ? ` (${share})` : ''}: ${train.units.length} units to train on (${train.length} windows), ${heldOut?.units.length ?? 0} held out (${heldOut?.length ?? 0})`,
+      `data${sets.length > 1 ? ` (${share})` : ''}: ${counted(train.units.length, 'unit')} to train on (${counted(train.length, 'window')}), ${heldOut?.units.length ?? 0} held out (${heldOut?.length ?? 0})`,
     );
   }
   logger.info(`model: ${layers} layers, ${width} wide, ${heads} heads, ${model.parameters.size} parameters`);

@@ -1,9 +1,9 @@
 /** How differences between methods are told: intervals over units, unit by unit, along a life, and along the horizon. */
 import { curveChart, type Chart, type CurveSeries } from '@rollcast/core';
-import { CONE, LAMBDAS, type IntervalEstimate, type UnitScores } from '@rollcast/envs';
+import { CONE, LAMBDAS, errorRatio, type IntervalEstimate, type UnitScores } from '@rollcast/envs';
 
 import type { Evaluation } from '../evaluation.js';
-import { formatNumber, type Table } from './table.js';
+import { counted, formatNumber, type Table } from './table.js';
 
 /** Units in the table of a backtest on the screen; the JSON has all. */
 const SHOWN_UNITS = 40;
@@ -12,7 +12,7 @@ const SHOWN_UNITS = 40;
 export function comparisonTable({ dataset, comparisons }: Evaluation): Table {
   const told = (estimate: IntervalEstimate | null): string | null => estimate && intervalText(estimate);
   return {
-    title: `${dataset}: differences, with 95 % intervals (paired bootstrap over ${comparisons[0].units} units); ratios below 1 are a gain`,
+    title: `${dataset}: differences, with 95 % intervals (paired bootstrap over ${counted(comparisons[0].units, 'unit')}); ratios below 1 are a gain`,
     columns: [
       { label: 'method', align: 'left' },
       { label: 'against', align: 'left' },
@@ -48,9 +48,9 @@ export function unitTables({ dataset, backtest, byUnit, bestNaive }: Evaluation)
   const rows = of(judged).map((scores, u) => ({
     scores,
     line: lines[u],
-    ratio: rmse(scores) / rmse(lines[u]),
+    ratio: errorRatio(rmse(scores), rmse(lines[u])),
   }));
-  rows.sort((a, b) => b.ratio - a.ratio);
+  rows.sort((a, b) => (a.ratio === b.ratio ? 0 : b.ratio - a.ratio)); // ∞ − ∞ is no order
   const left = Math.max(0, rows.length - SHOWN_UNITS);
   return [
     {
@@ -72,7 +72,7 @@ export function unitTables({ dataset, backtest, byUnit, bestNaive }: Evaluation)
           rmse(scores),
           ratio,
           scores.crps / scores.steps,
-          scores.crps / line.crps,
+          errorRatio(scores.crps, line.crps),
           scores.covered === null ? null : scores.covered / scores.steps,
         ]),
     },
@@ -91,7 +91,7 @@ export function alphaLambdaTables({ dataset, life }: Evaluation): Table[] {
         { label: 'method', align: 'left' },
         ...LAMBDAS.flatMap((lambda, i) => [
           {
-            label: `λ = ${lambda} (${life.methods[0].alphaLambda[i].units} units)`,
+            label: `λ = ${lambda} (${counted(life.methods[0].alphaLambda[i].units, 'unit')})`,
             digits: 3,
             align: 'right' as const,
           },

@@ -19,7 +19,7 @@ import {
   unitTables,
 } from './comparison-tables.js';
 import type { ReportChart } from './html.js';
-import type { Table } from './table.js';
+import { counted, type Table } from './table.js';
 
 /** Sampled paths drawn in a picture. */
 const DRAWN_PATHS = 16;
@@ -74,7 +74,7 @@ export function overviewTable(evaluations: readonly Evaluation[]): Table {
 export function evaluationTable({ dataset, windows, units, methods }: Evaluation): Table {
   const steps = Object.keys(methods[0].rmseAt);
   return {
-    title: `${dataset}: ${windows} windows of ${units} units`,
+    title: `${dataset}: ${counted(windows, 'window')} of ${counted(units, 'unit')}`,
     columns: [
       { label: 'method', align: 'left' },
       { label: 'RMSE' },
@@ -171,7 +171,7 @@ export function verdict(evaluation: Evaluation): string[] {
     if (!result) return `${what}: the reference is perfect on some unit, so a relative change means nothing.`;
     const { low, high } = result;
     const certainty = high < 0 ? 'a gain' : low > 0 ? 'a loss' : 'not distinguishable from no change';
-    return `${what}: mean squared error ${percent(result.change)} [${percent(low)}, ${percent(high)}] from reference to policy (95 %, paired bootstrap over ${result.units} units): ${certainty}.`;
+    return `${what}: mean squared error ${percent(result.change)} [${percent(low)}, ${percent(high)}] from reference to policy (95 %, paired bootstrap over ${counted(result.units, 'unit')}): ${certainty}.`;
   };
   const pair = (a: number, b: number, digits: number): string =>
     `${a.toPrecision(digits)} → ${b.toPrecision(digits)}`;

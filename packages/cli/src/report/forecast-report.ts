@@ -3,7 +3,7 @@ import { fanChart, type Chart, type FanPanel } from '@rollcast/core';
 import { orient, type SeriesSet, type SkippedUnit } from '@rollcast/envs';
 
 import { DECILES, type CrossingForecast, type ForecastUnit, type UnitForecast } from '../forecasting.js';
-import { formatNumber, type Cell, type Table } from './table.js';
+import { counted, formatNumber, type Cell, type Table } from './table.js';
 
 /** Units in the picture and rows in the table on the screen, at most; the files hold all. */
 export const DRAWN_UNITS = 12;
@@ -113,7 +113,7 @@ export function forecastTable(report: ForecastReport): Table {
   const time = timeName(set);
   const shown = forecasts.slice(0, SHOWN_ROWS);
   return {
-    title: `${set.name}: ${set.valueLabel} of ${forecasts.length} unit${forecasts.length === 1 ? '' : 's'}, ${horizon} steps ahead, ${paths} sampled paths each`,
+    title: `${set.name}: ${set.valueLabel} of ${counted(forecasts.length, 'unit')}, ${horizon} steps ahead, ${paths} sampled paths each`,
     columns: [
       { label: 'unit', align: 'left' },
       { label: `last ${time}` },

@@ -1,3 +1,5 @@
+import { showControls } from '@rollcast/core';
+
 /** One table, three looks: aligned text for a terminal, Markdown, and HTML cells. */
 export interface Table {
   title?: string;
@@ -18,6 +20,11 @@ export interface TableColumn {
 export type Cell = string | number | null;
 
 const NOTHING = '–';
+
+/** `1 unit`, `3 units`. */
+export function counted(n: number, what: string): string {
+  return `${n} ${what}${n === 1 ? '' : 's'}`;
+}
 
 /** A number to some significant digits, whole numbers in full: `0.02513`, `1.204`, `12000`, `1.3e-7`. */
 export function formatNumber(value: number, digits = 4): string {
@@ -50,8 +57,10 @@ function pad(text: string, to: number, align: 'left' | 'right'): string {
 
 function layOut(table: Table): { lines: string[][]; widths: number[]; aligns: ('left' | 'right')[] } {
   const { columns, rows } = table;
-  const header = columns.map(({ label }) => label);
-  const body = rows.map((row) => columns.map((column, i) => formatCell(row[i] ?? null, column)));
+  const header = columns.map(({ label }) => showControls(label));
+  const body = rows.map((row) =>
+    columns.map((column, i) => showControls(formatCell(row[i] ?? null, column))),
+  );
   const aligns = columns.map((_, i) => alignment(table, i));
   const widths = columns.map((_, i) => Math.max(3, ...[header, ...body].map((line) => width(line[i]))));
   const lines = [header, ...body].map((line) => line.map((text, i) => pad(text, widths[i], aligns[i])));
@@ -63,7 +72,7 @@ export function renderTextTable(table: Table): string {
   const { lines, widths } = layOut(table);
   const [header, ...body] = lines.map((line) => line.join('  ').trimEnd());
   const rule = widths.map((n) => '─'.repeat(n)).join('  ');
-  return `${[...(table.title ? [table.title] : []), header, rule, ...body].join('\n')}\n`;
+  return `${[...(table.title ? table.title.split('\n').map(showControls) : []), header, rule, ...body].join('\n')}\n`;
 }
 
 /** GitHub's Markdown, aligned in the source too. */

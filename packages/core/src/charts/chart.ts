@@ -9,6 +9,7 @@ import { join } from 'node:path';
 
 import type { EChartsOption } from 'echarts';
 
+import { showControls } from '../errors.js';
 import { fileError, writeFileAtomically } from '../run/atomic.js';
 import { FONT_FAMILY, textWidth } from './style.js';
 
@@ -43,7 +44,8 @@ export async function renderSvg(option: ChartOption, { width, height }: ChartSiz
       ...option,
       animation: false,
     });
-    return withOwnIds(chart.renderToSVGString());
+    const svg = chart.renderToSVGString();
+    return withOwnIds(svg.split('\n').map(showControls).join('\n')); // titles may be names from a file
   } finally {
     chart.dispose();
   }
@@ -71,11 +73,27 @@ export async function renderPng(svg: string): Promise<Buffer> {
   const fontFiles = ['DejaVuSans.ttf', 'DejaVuSans-Bold.ttf'].map((file) =>
     require.resolve(`dejavu-fonts-ttf/ttf/${file}`),
   );
-  const image = new Resvg(svg, {
+  const image = new Resvg(withoutUnseenLines(svg), {
     font: { loadSystemFonts: false, fontFiles, defaultFontFamily: 'DejaVu Sans' },
     fitTo: { mode: 'zoom', value: PNG_SCALE },
   });
   return image.render().asPng();
+}
+
+/**
+ * Without the lines that lie wholly beside the picture. Nobody sees them, and resvg 2.6 ends the process over one that lies far
+ * out and is clipped (its layer gets a size below zero).
+ */
+function withoutUnseenLines(svg: string): string {
+  const [, width, height] = (/<svg width="([\d.]+)" height="([\d.]+)"/.exec(svg) ?? []).map(Number);
+  const beside = (values: readonly number[], size: number): boolean =>
+    values.every((value) => value < 0) || values.every((value) => value > size);
+  // points are pairs of absolute coordinates; paths with arcs or relative steps are shapes, not lines
+  return svg.replace(/<path d="([MLCZ\d .,e+-]+)"[^>]*><\/path>\n?/g, (path, d: string) => {
+    const numbers = (d.match(/[\d.e+-]+/g) ?? []).map(Number);
+    const [x, y] = [0, 1].map((axis) => numbers.filter((_, i) => i % 2 === axis));
+    return numbers.length > 0 && (beside(x, width) || beside(y, height)) ? '' : path;
+  });
 }
 
 /**

@@ -53,6 +53,11 @@ export interface NiceRange {
   interval: number;
 }
 
+/** No axis goes beyond, so that its ends and ticks are numbers; the values may. */
+const HIGHEST = 1e300;
+/** What differs by less than this share is one value: ticks have twelve digits. */
+const SMALLEST = 1e-10;
+
 /**
  * A round range around values. Zero is included only when it is near: data far from zero fill the picture.
  *
@@ -63,12 +68,14 @@ export function niceRange(values: Iterable<number>, targetTicks = 5): NiceRange 
   let high = -Infinity;
   for (const value of values) {
     if (!Number.isFinite(value)) continue;
-    low = Math.min(low, value);
-    high = Math.max(high, value);
+    const drawn = Math.max(-HIGHEST, Math.min(HIGHEST, value));
+    low = Math.min(low, drawn);
+    high = Math.max(high, drawn);
   }
   if (low > high) [low, high] = [0, 1];
-  if (low === high) {
-    const margin = Math.abs(low) * 0.05 || 1;
+  const size = Math.max(Math.abs(low), Math.abs(high));
+  if (high - low <= Math.max(SMALLEST * size, 1 / HIGHEST)) {
+    const margin = size > 1 / HIGHEST ? size * 0.05 : 1;
     [low, high] = [low - margin, high + margin];
   }
   if (low > 0 && low < 0.3 * high) low = 0;

@@ -1,3 +1,7 @@
+import { z } from 'zod';
+
+import { checkedState } from '../saved-state.js';
+
 /** Episodes over which the mean return is reported. */
 const RECENT_EPISODES = 100;
 
@@ -6,6 +10,11 @@ export interface EpisodeStatisticsState {
   readonly steps: number;
   readonly recentReturns: readonly number[];
 }
+
+const savedCounts = z.object({
+  steps: z.int().min(0),
+  recentReturns: z.array(z.number()).max(RECENT_EPISODES),
+});
 
 /**
  * What every collector counts: steps, and the returns of the last 100 episodes. A step is one action, so that a generated
@@ -48,9 +57,10 @@ export class EpisodeStatistics {
     return { steps: this.steps, recentReturns: this.recentReturns };
   }
 
-  /** Goes on from what `state` gave. */
-  restore({ steps, recentReturns }: EpisodeStatisticsState): void {
+  /** Goes on from what `state` gave. @throws {CheckpointError} for anything else; nothing is changed then */
+  restore(state: EpisodeStatisticsState): void {
+    const { steps, recentReturns } = checkedState(savedCounts, state, 'counts of steps and episodes');
     this.steps = steps;
-    this.recentReturns = [...recentReturns];
+    this.recentReturns = recentReturns;
   }
 }

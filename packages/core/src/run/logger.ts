@@ -3,6 +3,8 @@ import { Writable } from 'node:stream';
 
 import winston from 'winston';
 
+import { showControls } from '../errors.js';
+
 /** From what is always shown to what is shown when asked for. */
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 /** A logger of winston. */
@@ -22,7 +24,7 @@ const { combine, json, printf, timestamp } = winston.format;
 
 const forPeople = printf(({ level, message }) => {
   const prefix = level === 'info' ? '' : `${level === 'warn' ? 'warning' : level}: `;
-  return `${prefix}${String(message)}`;
+  return `${prefix}${String(message).split('\n').map(showControls).join('\n')}`;
 });
 
 /** Appends line by line, so that a killed process has logged all it said; a full disk costs the log, not the run. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { resolveOptions } from '../options.js';
+import { checkedState } from '../saved-state.js';
 import type { ActionArray } from '../spaces.js';
 import { RunningMoments, type MomentsState } from './running-moments.js';
 import type { VectorEnvironment, VectorStep } from './vector-environment.js';
@@ -71,8 +72,9 @@ export class NormaliseRewards extends VectorWrapper {
   }
 
   protected override restoreOwn(own: unknown): void {
-    const { moments, returns } = own as OwnState;
-    this.moments.restore(moments);
+    const schema = z.object({ returns: z.array(z.number()).length(this.count) });
+    const { returns } = checkedState(schema, own, 'returns of a normaliser');
+    this.moments.restore((own as OwnState).moments);
     this.returns.set(returns);
   }
 }

@@ -1,3 +1,7 @@
+import { z } from 'zod';
+
+import { checkedState } from '../saved-state.js';
+
 /** What has to be saved to go on with the same statistics. */
 export interface MomentsState {
   mean: number[];
@@ -55,8 +59,15 @@ export class RunningMoments {
     return { mean: [...this.mean], variance: [...this.variance], count: this.count };
   }
 
-  /** Goes on from what `state` gave. */
-  restore({ mean, variance, count }: MomentsState): void {
+  /** Goes on from what `state` gave. @throws {CheckpointError} for anything else; nothing is changed then */
+  restore(state: MomentsState): void {
+    const columns = (value: z.ZodNumber) => z.array(value).length(this.size);
+    const schema = z.object({
+      mean: columns(z.number()),
+      variance: columns(z.number().min(0)),
+      count: z.number().positive(),
+    });
+    const { mean, variance, count } = checkedState(schema, state, 'statistics of a normaliser');
     this.mean.set(mean);
     this.variance.set(variance);
     this.count = count;

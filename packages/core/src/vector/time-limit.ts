@@ -1,5 +1,8 @@
+import { z } from 'zod';
+
 import type { Environment, Info, InPlaceSteps, StepBuffers, StepResult } from '../environment.js';
 import { ConfigError } from '../errors.js';
+import { checkedState } from '../saved-state.js';
 import type { Space, SpaceValue } from '../spaces.js';
 import { inPlace } from './in-place.js';
 
@@ -7,6 +10,8 @@ interface TimeLimitState {
   readonly steps: number;
   readonly inner: unknown;
 }
+
+const savedSteps = z.object({ steps: z.int().min(0) });
 
 /** Cuts an episode after a number of steps: the last one is truncated unless it terminates (Gymnasium's TimeLimit). */
 export class TimeLimit implements Environment, InPlaceSteps {
@@ -33,7 +38,8 @@ export class TimeLimit implements Environment, InPlaceSteps {
     if (environment.state && environment.restore) {
       this.state = () => ({ steps: this.steps, inner: environment.state!() });
       this.restore = (state) => {
-        const { steps, inner } = state as TimeLimitState;
+        const { steps } = checkedState(savedSteps, state, 'steps of an episode');
+        const { inner } = state as TimeLimitState;
         environment.restore!(inner);
         this.steps = steps;
       };

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Environment, Info } from '../environment.js';
 import { ConfigError, EnvironmentError } from '../errors.js';
 import { resolveOptions } from '../options.js';
+import { checkedState } from '../saved-state.js';
 import { spaceFromSpec, type ActionArray, type Space } from '../spaces.js';
 import { EnvironmentBatch, type InstanceState, type VectorBuffers } from './batch.js';
 import { vectorBuffers, type EnvironmentSpec } from './buffers.js';
@@ -27,6 +28,21 @@ interface VectorState {
   readonly seed: number;
   readonly instances: readonly InstanceState[];
 }
+
+/** @param size - numbers of an observation */
+const savedInstances = (size: number) =>
+  z.object({
+    seed: z.int().min(0),
+    instances: z.array(
+      z.object({
+        episode: z.int().min(0),
+        length: z.int().min(0),
+        return: z.number(),
+        observation: z.array(z.number()).length(size),
+        environment: z.union([z.object({ actions: z.array(z.number()) }), z.object({ state: z.unknown() })]),
+      }),
+    ),
+  });
 
 /** Where the instances live: on this thread, or on workers. */
 interface Host {
@@ -144,6 +160,7 @@ class InstanceVector implements VectorEnvironment {
         `The saved state is of ${instances?.length ?? 'no'} instances and this vector environment has ${this.count}. Use the count that it was saved with.`,
       );
     }
+    checkedState(savedInstances(this.observationSize), state, 'episodes in progress');
     this.seed = undefined;
     this.host.restore(seed, instances);
     this.seed = seed;

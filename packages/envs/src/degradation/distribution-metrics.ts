@@ -126,7 +126,7 @@ export function weightedQuantileLoss(
       }
     }),
   );
-  return loss / magnitude / levels.length;
+  return loss === 0 ? 0 : loss / magnitude / levels.length; // also where every truth is 0
 }
 
 /** Coverage and mean width of intervals, [n][L] each. */

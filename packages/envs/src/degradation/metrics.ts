@@ -19,7 +19,7 @@ export interface ForecastSet {
 export interface ForecastMetrics {
   /** √ mean (ŷ − y)². */
   rmse: number;
-  /** rmse divided by the rmse of the best baseline on the same windows. */
+  /** rmse divided by the rmse of the best baseline on the same windows (`errorRatio`). */
   ratioToBestNaive: number;
   /** mean |ŷ − y|. */
   mae: number;
@@ -91,7 +91,7 @@ export function forecastMetrics(
   const spread = forecasts.paths === undefined ? undefined : ensembleScores(windows, forecasts.paths);
   return {
     rmse,
-    ratioToBestNaive: rmse / options.bestNaiveRmse,
+    ratioToBestNaive: errorRatio(rmse, options.bestNaiveRmse),
     mae: absolute / steps,
     bias: (options.sign * signed) / steps + 0, // + 0 turns −0 into 0
     rmseAt: Object.fromEntries(
@@ -105,6 +105,11 @@ export function forecastMetrics(
   };
 }
 
+/** error / other; two perfect forecasts are alike (1), and against a perfect one any error is infinite (null in JSON). */
+export function errorRatio(error: number, other: number): number {
+  return error === 0 && other === 0 ? 1 : error / other;
+}
+
 /** The five baselines on these windows, and which of them has the smallest RMSE. */
 export function baselineMetrics(
   windows: readonly DegradationWindow[],
@@ -116,7 +121,7 @@ export function baselineMetrics(
     return { name, ...forecastMetrics(windows, { points }, { sign, bestNaiveRmse: 1 }) };
   });
   const best = rows.reduce((a, b) => (b.rmse < a.rmse ? b : a));
-  const methods = rows.map((row) => ({ ...row, ratioToBestNaive: row.rmse / best.rmse }));
+  const methods = rows.map((row) => ({ ...row, ratioToBestNaive: errorRatio(row.rmse, best.rmse) }));
   return { bestNaive: best.name, bestNaiveRmse: best.rmse, methods };
 }
 

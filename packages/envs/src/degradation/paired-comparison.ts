@@ -5,7 +5,7 @@
 import { RandomStream, ShapeError } from '@rollcast/core';
 
 import { type DegradationWindow } from './dataset.js';
-import { crpsOfSorted, type ForecastSet } from './metrics.js';
+import { crpsOfSorted, errorRatio, type ForecastSet } from './metrics.js';
 import { quantileOfSorted, sampleQuantile } from './path-statistics.js';
 
 /** What one forecast did on the windows of one unit, summed over windows and steps. */
@@ -111,7 +111,7 @@ export function compareForecasts(
       covered += (judged[u].covered ?? 0) - (other[u].covered ?? 0);
       steps += judged[u].steps;
     }
-    return [Math.sqrt(ratio(squared, squaredOther)), ratio(crps, crpsOther), covered / steps];
+    return [Math.sqrt(errorRatio(squared, squaredOther)), errorRatio(crps, crpsOther), covered / steps];
   };
   const drawn = [0, 1, 2].map(() => new Float64Array(resamples));
   for (let r = 0; r < resamples && count > 1; r++)
@@ -129,9 +129,4 @@ export function compareForecasts(
     units: count,
     resamples,
   };
-}
-
-/** a/b, where two perfect forecasts are alike. */
-function ratio(a: number, b: number): number {
-  return a === 0 && b === 0 ? 1 : a / b;
 }

@@ -1,7 +1,7 @@
 /**
  * Degradation histories as the rest of the package sees them: one series a unit, turned so that wear rises.
  */
-import { ConfigError, DataError, RandomStream } from '@rollcast/core';
+import { ConfigError, DataError, RandomStream, showControls } from '@rollcast/core';
 
 /** The history of one unit: a cell, a specimen, an engine. */
 export interface UnitSeries {
@@ -163,7 +163,7 @@ export function splitUnits(set: SeriesSet, options: SplitOptions): { train: Seri
 
 /** `a, b, c, d, e and 3 more`. */
 export function listNames(names: readonly string[]): string {
-  const shown = names.slice(0, LISTED_NAMES).join(', ');
+  const shown = names.slice(0, LISTED_NAMES).map(showControls).join(', ');
   return names.length > LISTED_NAMES ? `${shown} and ${names.length - LISTED_NAMES} more` : shown;
 }
 

@@ -95,7 +95,7 @@ const JOBS = {
       left(sets),
       () => {
         fit(left(sets), '--recipe', 'degradation-quick', '--seed', '1', '--leave-out', sets.join(','));
-        judge(left(sets), left(sets), '--only', sets.join(','), '--windows-per-unit', '20');
+        judge(left(sets), left(sets), '--only', sets.join(','), '--windows-per-unit', '10');
       },
     ]),
   ),
@@ -269,7 +269,7 @@ const variants = ['s1', ...Object.keys(VARIANTS)].flatMap((name) => {
   if (sets.length === 0) return [];
   return [
     [
-      name === 's1' ? 'the recipe (`-crps`)' : `\`${name}\``,
+      name === 's1' ? 'the recipe' : `\`${name}\``,
       overall(sets, (e) => pair(e, 'policy-sample', 'reference-sample').rmseRatio.value),
       overall(sets, (e) => pair(e, 'policy-mean', 'reference-mean').crpsRatio.value),
       overall(sets, (e) => method(e, 'policy-median').ratioToBestNaive),

@@ -178,6 +178,19 @@ describe('a calibrated run', () => {
     for (const { unit } of byUnit[0].units) expect(calibrating).not.toContain(unit);
   });
 
+  test('is judged by itself on other data, where nothing calibrated', async () => {
+    writeFileSync(at('others.csv'), cellsCsv(2, 60));
+    const evaluate = (data: string, ...more: string[]): Promise<CommandResult> =>
+      succeed(...['evaluate', ...run, ...few, '--data', at(data), '--json', at('other.json')], ...more);
+    const { err } = await evaluate('others.csv');
+    expect(err).toMatch(/intervals are calibrated on .*; --no-calibrated turns it off\./);
+    expect(json<EvaluationJson>('other.json').methods.at(-1)!.name).toBe('policy-calibrated');
+    expect((await evaluate('others.csv', '--no-calibrated')).out).not.toMatch(/policy-calibrated/);
+    expect((await evaluate('cells.csv')).err).toMatch(
+      /intervals are not calibrated: units of .* calibrated them; --calibrated judges the others\./,
+    );
+  });
+
   test('of another checkpoint is not used, and refused when it is asked for', async () => {
     const content = readFileSync(at(calibrationFile), 'utf8');
     writeFileSync(at(calibrationFile), content.replace(/"update": \d+/, '"update": 7'));

@@ -116,6 +116,16 @@ function shapeFlags({ trim, lineShare }: ForecastShape): string {
   return `--trim ${trim} --line-share ${lineShare}`;
 }
 
+/** Whether one of some units of a set calibrated. */
+export function calibratedOn(
+  { sets }: CalibrationFile,
+  name: string,
+  units: readonly { readonly unit: string }[],
+): boolean {
+  const set = sets.find((one) => one.name === name);
+  return set !== undefined && units.some(({ unit }) => set.units.includes(unit));
+}
+
 /** Windows of units that did not calibrate. */
 export function withoutCalibrating(
   windows: readonly DegradationWindow[],

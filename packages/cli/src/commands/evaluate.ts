@@ -11,8 +11,8 @@ import {
 import { DegradationEnvironment } from '@rollcast/envs';
 import { Option, type Command } from 'commander';
 
-import { chooseCalibration } from '../calibration.js';
-import { DATA_FLAGS, addDataFlags, parseRecipe } from '../data-source.js';
+import { calibratedOn, chooseCalibration, type CalibrationFile } from '../calibration.js';
+import { DATA_FLAGS, addDataFlags, fileSource, parseRecipe } from '../data-source.js';
 import { episodeTable, evaluateEpisodes, playModes } from '../episode-evaluation.js';
 import { evaluate, generatedSequences, type Evaluation } from '../evaluation.js';
 import {
@@ -46,6 +46,7 @@ import {
 import { renderReport, type ReportChart } from '../report/html.js';
 import { renderTextTable } from '../report/table.js';
 import { evaluateCommand, pluginsOfRun, refuseUnnamed } from '../training.js';
+import type { JudgedSet } from '../windows.js';
 import {
   addBackendFlags,
   addCheckpointFlag,
@@ -128,8 +129,9 @@ export function addEvaluate(program: Command): void {
     )
     .option(
       '--calibrated',
-      'forecasts: also judge the calibrated paths (rollcast calibrate), on units that did not calibrate',
+      'forecasts: also judge the calibrated paths (rollcast calibrate), on units that did not calibrate (default: with --data)',
     )
+    .option('--no-calibrated', 'forecasts: judge the paths as the model made them alone')
     .addOption(
       new Option(
         '--only <sets>',
@@ -244,12 +246,12 @@ export async function evaluateRun(
   const { trim, lineShare } = { ...FORECAST_SHAPE, ...flags };
   const shape = { trim, lineShare };
   const { sets, notes } = evaluationSets(flags, run);
-  const { file: calibration, note } = chooseCalibration(run, checkpoint, flags.calibrated ?? false, shape);
+  const { file: calibration, note } = calibrationFor(flags, run, checkpoint, { sets, shape });
   const judged = judgedWindows(sets, flags, calibration);
   return withLogger(run, async (logger) => {
     logger.info(backend);
     for (const note of notes) logger.info(note);
-    if (calibration) logger.info(note!);
+    if (note) logger.info(note);
     const loaded = readModel(checkpoint);
     let reference: DegradationTransformer | undefined;
     let bar: ProgressDisplay | undefined;
@@ -307,6 +309,24 @@ export async function evaluateRun(
       loaded.model.dispose();
     }
   });
+}
+
+/** With `--calibrated`, and of other data where none of its units calibrated, so that none has to be left out. */
+function calibrationFor(
+  { calibrated, ...flags }: EvaluateRequest,
+  run: RunDirectory,
+  checkpoint: Checkpoint,
+  { sets, shape }: { sets: readonly JudgedSet[]; shape: ForecastShape },
+): { file?: CalibrationFile; note?: string } {
+  if (calibrated !== undefined) return chooseCalibration(run, checkpoint, calibrated, shape);
+  if (!fileSource(flags)) return {};
+  const chosen = chooseCalibration(run, checkpoint, undefined, shape);
+  const own = sets.find(({ name, dataset }) => chosen.file && calibratedOn(chosen.file, name, dataset.units));
+  return own
+    ? {
+        note: `intervals are not calibrated: units of ${own.name} calibrated them; --calibrated judges the others.`,
+      }
+    : chosen;
 }
 
 /** The curve that the training left, if there is one. */

@@ -1,5 +1,10 @@
 /** Paths of a model, generated in batches: what evaluations and forecasts are made of. */
-import { StratifiedUniforms, type DegradationTransformer, type RandomStream, type Uniforms } from '@rollcast/core';
+import {
+  StratifiedUniforms,
+  type DegradationTransformer,
+  type RandomStream,
+  type Uniforms,
+} from '@rollcast/core';
 import { towardsLine, type ValueTokeniser } from '@rollcast/envs';
 
 /** Sequences generated at a time: enough to keep the arithmetic busy, little enough to stay in memory. */

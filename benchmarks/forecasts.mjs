@@ -37,7 +37,7 @@ const GROUP = [
 ];
 const LINE = ['--set', 'env.rewardScale=line'];
 const CRPS = [...GROUP, '--set', 'grpo.gamma=0.95', ...LINE, '--reward', '-crps'];
-/** From the same pre-trained model, with the updates and trajectories of the recipe, at half of its rate. */
+/** From the same pre-trained model, with the updates and trajectories of the recipe, at a quarter of its rate. */
 const VARIANTS = {
   'teacher-forcing': ['--algo', 'teacher-forcing'],
   'scheduled-sampling': ['--algo', 'scheduled-sampling'],
@@ -50,8 +50,8 @@ const VARIANTS = {
   mse: [...GROUP, ...LINE, '--reward', '-mse'],
   'energy-score': [...GROUP, ...LINE, '--reward', '-energyScore'],
   'energy-score-4x': [...GROUP, ...LINE, '--reward', '-energyScore', '--lr', '2e-4'],
-  recipe: [...GROUP, ...LINE, '--reward', '-energyScore - crps', '--lr', '1e-4'],
-  'recipe-2x': [...GROUP, ...LINE, '--reward', '-energyScore - crps', '--lr', '2e-4'],
+  recipe: [...GROUP, ...LINE, '--reward', '-energyScore - crps', '--lr', '2e-4'],
+  'recipe-half': [...GROUP, ...LINE, '--reward', '-energyScore - crps', '--lr', '1e-4'],
   'horizon-schedule': [...CRPS, '--horizon-schedule', '10,20,40,60'],
   difficulty: [...CRPS, '--windows', 'difficulty'],
   'self-critical': [

@@ -21,9 +21,9 @@ D, LAYERS, HEADS = config["width"], config["layers"], config["heads"]
 V, B, W, L = config["vocabularySize"], config["batchSize"], config["contextLength"], config["horizon"]
 HEAD = D // HEADS
 torch.set_num_threads(config["threads"])
-torch.set_default_device(config["device"])
+DEVICE = config["device"]  # named at each tensor: a default device costs every call
 torch.manual_seed(1)
-FUTURE = torch.full((W + L, W + L), float("-inf")).triu(1)
+FUTURE = torch.full((W + L, W + L), float("-inf"), device=DEVICE).triu(1)
 
 
 class Block(torch.nn.Module):
@@ -89,12 +89,12 @@ class Transformer(torch.nn.Module):
         return F.log_softmax(h @ self.embedding.weight.T + self.bias, dim=-1), self.value(h).squeeze(-1)
 
 
-model = Transformer()
-reference = Transformer()
+model = Transformer().to(DEVICE)
+reference = Transformer().to(DEVICE)
 reference.load_state_dict(model.state_dict())
 optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, eps=1e-5)
-contexts = torch.randint(V, (B, W))
-futures = torch.randint(V, (B, L))
+contexts = torch.randint(V, (B, W), device=DEVICE)
+futures = torch.randint(V, (B, L), device=DEVICE)
 
 
 def score(net, actions):
@@ -116,7 +116,7 @@ def train_step():
 
 @torch.no_grad()
 def rollout():
-    caches = [(torch.empty(B, HEADS, W + L, HEAD), torch.empty(B, HEADS, W + L, HEAD)) for _ in range(LAYERS)]
+    caches = [[torch.empty(B, HEADS, W + L, HEAD, device=DEVICE) for _ in range(2)] for _ in range(LAYERS)]
     tokens, position = contexts, 0
     actions, log_probs, values = [], [], []
     for _ in range(L):
@@ -138,7 +138,7 @@ def ppo_iteration():
     actions, old_log_probs, old_values = rollout()
     with torch.no_grad():
         reference_distribution, _, _ = score(reference, actions)
-    returns = torch.randn(B, L)
+    returns = torch.randn(B, L, device=DEVICE)
     advantages = returns - old_values
     for _ in range(4):
         log_distribution, log_probs, values = score(model, actions)
@@ -159,6 +159,6 @@ for line in sys.stdin:
         continue
     start = time.perf_counter()
     TASKS[task]()
-    if config["device"] == "cuda":
+    if DEVICE == "cuda":
         torch.cuda.synchronize()
     print((time.perf_counter() - start) * 1000, flush=True)

@@ -76,7 +76,7 @@ test.each([
         '--instances',
         '4',
         '--checkpoint-every',
-        '30',
+        '15',
         '--workers',
         String(before),
       ],

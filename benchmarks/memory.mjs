@@ -11,6 +11,7 @@ import {
   closeSync,
   existsSync,
   fstatSync,
+  mkdirSync,
   mkdtempSync,
   openSync,
   readSync,
@@ -163,6 +164,7 @@ async function report() {
     xLabel: 'share of the run [%]',
     panels,
   });
+  mkdirSync(docs, { recursive: true });
   writeFileSync(join(docs, 'memory.svg'), await renderSvg(chart.option, chart));
   writeFileSync(join(docs, 'memory.md'), await format(page(rows), { parser: 'markdown' }));
 }

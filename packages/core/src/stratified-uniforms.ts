@@ -25,7 +25,12 @@ export class StratifiedUniforms implements Uniforms {
     private readonly rows: number,
   ) {}
 
-  /** @param n - groups · M · steps; row by row, the groups one after the other */
+  /**
+   * The next numbers of every row, as float32 in [0, 1).
+   *
+   * @param n - groups · M · steps; row by row, the groups one after the other
+   * @throws {RangeError} when n does not divide among the rows
+   */
   uniforms(n: number): Float32Array {
     const { streams, rows } = this;
     const steps = n / (streams.length * rows);

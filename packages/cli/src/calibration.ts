@@ -118,22 +118,26 @@ function shapeFlags({ trim, lineShare }: ForecastShape): string {
 
 /** Whether one of some units of a set calibrated. */
 export function calibratedOn(
-  { sets }: CalibrationFile,
+  file: CalibrationFile,
   name: string,
   units: readonly { readonly unit: string }[],
 ): boolean {
-  const set = sets.find((one) => one.name === name);
-  return set !== undefined && units.some(({ unit }) => set.units.includes(unit));
+  const calibrating = calibratingUnits(file, name);
+  return units.some(({ unit }) => calibrating.has(unit));
 }
 
 /** Windows of units that did not calibrate. */
 export function withoutCalibrating(
   windows: readonly DegradationWindow[],
   name: string,
-  { sets }: CalibrationFile,
+  file: CalibrationFile,
 ): readonly DegradationWindow[] {
-  const units = new Set(sets.flatMap((set) => (set.name === name ? set.units : [])));
-  return windows.filter(({ unit }) => !units.has(unit));
+  const calibrating = calibratingUnits(file, name);
+  return windows.filter(({ unit }) => !calibrating.has(unit));
+}
+
+function calibratingUnits({ sets }: CalibrationFile, name: string): ReadonlySet<string> {
+  return new Set(sets.flatMap((set) => (set.name === name ? set.units : [])));
 }
 
 /**

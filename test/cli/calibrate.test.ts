@@ -22,6 +22,7 @@ interface CalibrationJson {
   sets: { name: string; units: string[]; windows: number }[];
   samples: number;
   calibration: { blockLength: number; levels: number[]; factors: number[][]; guaranteed: number };
+  bySet: Record<string, CalibrationJson['calibration']>;
 }
 interface EvaluationJson {
   windows: number;
@@ -268,11 +269,41 @@ test('a run on a corpus is calibrated on half of the held-out units of each set,
     ['other', 2],
   ]);
   expect(calibration.guaranteed).toBeAllClose((3 / 4 + 2 / 3) / 2);
+  // each set by its own units alone
+  const { bySet } = json<CalibrationJson>('corpus/calibration.json');
+  expect(Object.entries(bySet).map(([name, { guaranteed }]) => [name, guaranteed])).toEqual([
+    ['long', 3 / 4],
+    ['other', 2 / 3],
+  ]);
+  expect(out).toMatch(/long: 50 % intervals are guaranteed[\s\S]*together: /);
   await succeed('evaluate', ...corpus, ...few, '--calibrated', '--json', at('corpus.eval.json'));
   const { sets: judged } = json<{ sets: EvaluationJson[] }>('corpus.eval.json');
   expect(judged.map(({ units }) => units)).toEqual([3, 1, 1]);
+  const widthOf = async (...choice: string[]): Promise<number> => {
+    const file = at('as.eval.json');
+    const data = ['--data', at('few.csv'), '--json', file];
+    await succeed('evaluate', ...corpus, ...few, ...data, ...choice);
+    const { distribution } = json<EvaluationJson>('as.eval.json');
+    return distribution.find(({ name }) => name === 'policy-calibrated')!.intervals!['80'].width;
+  };
+  const [together, long, other] = [
+    await widthOf(),
+    await widthOf('--calibrated', 'long'),
+    await widthOf('--calibrated', 'other'),
+  ];
+  expect(new Set([together, long, other]).size).toBe(3);
+  const forecast = ['forecast', ...corpus, '--data', at('few.csv'), '--paths', '20', '--out', at('as.csv')];
+  expect((await succeed(...forecast, '--calibrated', 'other')).err).toMatch(/calibrated as those of other\./);
+  await refused(
+    /--calibrated lang: no units of that set calibrated; known: long, other\. Did you mean "long"/,
+    ...forecast,
+    '--calibrated',
+    'lang',
+  );
   await succeed('calibrate', ...corpus, ...few, '--only', 'other');
-  expect(json<CalibrationJson>('corpus/calibration.json').sets.map(({ name }) => name)).toEqual(['other']);
+  const alone = json<CalibrationJson>('corpus/calibration.json');
+  expect(alone.sets.map(({ name }) => name)).toEqual(['other']);
+  expect(alone.bySet).toEqual({});
 });
 
 describe('evaluate', () => {

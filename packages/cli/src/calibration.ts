@@ -6,17 +6,29 @@ import {
   ConfigError,
   RandomStream,
   rollcastVersion,
+  suggestion,
   writeFileAtomically,
   zodProblems,
   type Checkpoint,
   type RunDirectory,
 } from '@rollcast/core';
-import { INTERVALS, type Calibration, type DegradationWindow } from '@rollcast/envs';
+import { INTERVALS, listNames, type Calibration, type DegradationWindow } from '@rollcast/envs';
 import { z } from 'zod';
 
 import { quoted } from './flags.js';
 import type { ForecastShape } from './paths.js';
 import { counted } from './report/table.js';
+import type { JudgedSet } from './windows.js';
+
+const factors = z.strictObject({
+  blockLength: z.int().min(1),
+  levels: z.array(z.number().gt(0).lt(1)).min(2).readonly(),
+  factors: z
+    .array(z.array(z.number().min(0)).readonly())
+    .min(1)
+    .readonly(),
+  guaranteed: z.number().min(0).max(1),
+});
 
 const calibrationFile = z.strictObject({
   rollcast: z.string(),
@@ -32,15 +44,10 @@ const calibrationFile = z.strictObject({
     .strictObject({ trim: z.number().min(0).lt(0.5), lineShare: z.number().min(0).max(1) })
     .default({ trim: 0, lineShare: 0 }),
   seed: z.int().min(0),
-  calibration: z.strictObject({
-    blockLength: z.int().min(1),
-    levels: z.array(z.number().gt(0).lt(1)).min(2).readonly(),
-    factors: z
-      .array(z.array(z.number().min(0)).readonly())
-      .min(1)
-      .readonly(),
-    guaranteed: z.number().min(0).max(1),
-  }),
+  /** Of all sets together: for data of another kind. */
+  calibration: factors,
+  /** By set, where there are several; files from before it was there have none. */
+  bySet: z.record(z.string(), factors).default({}),
 });
 /** What `calibration.json` holds. */
 export type CalibrationFile = z.output<typeof calibrationFile>;
@@ -63,24 +70,34 @@ export function readCalibration({ calibrationFile: path }: RunDirectory): Calibr
   if (!parsed.success) {
     throw new CheckpointError(`${path} cannot be used: ${zodProblems(parsed.error)}. Run rollcast calibrate again, or delete it.`); // prettier-ignore
   }
-  const { levels, factors } = parsed.data.calibration;
-  if (factors.some(({ length }) => length !== levels.length)) {
-    throw new CheckpointError(`${path} cannot be used: every block needs ${levels.length} factors. Run rollcast calibrate again, or delete it.`); // prettier-ignore
+  for (const { levels, factors } of [parsed.data.calibration, ...Object.values(parsed.data.bySet)]) {
+    if (factors.some(({ length }) => length !== levels.length)) {
+      throw new CheckpointError(`${path} cannot be used: every block needs ${levels.length} factors. Run rollcast calibrate again, or delete it.`); // prettier-ignore
+    }
   }
   return parsed.data;
 }
 
+/** The factors for a set: its own, or those of all sets where it has none. */
+export function calibrationOf({ bySet, calibration }: CalibrationFile, set: string): Calibration {
+  return Object.hasOwn(bySet, set) ? bySet[set] : calibration;
+}
+
+/** What `--calibrated [set]` and `--no-calibrated` say. */
+export type CalibrationChoice = boolean | string;
+
 /**
  * The calibration that a command uses.
  *
- * @param wanted - true: there must be one; undefined: where there is one that fits; false: none
+ * @param wanted - true: there must be one; a name: there must be one of that set, and it is for all data; undefined: where there
+ *   is one that fits; false: none
  * @returns it, if any, and a sentence about that for the user
- * @throws {ConfigError} when one is wanted and there is none for this checkpoint
+ * @throws {ConfigError} when one is wanted and there is none for this checkpoint, or none of the set that is named
  */
 export function chooseCalibration(
   run: RunDirectory,
   checkpoint: Checkpoint,
-  wanted: boolean | undefined,
+  wanted: CalibrationChoice | undefined,
   shape: ForecastShape,
 ): { file?: CalibrationFile; note?: string } {
   if (wanted === false) {
@@ -105,6 +122,8 @@ export function chooseCalibration(
     if (wanted) throw new ConfigError(`--calibrated: ${why}; run ${make} ${shapeFlags(shape)}.`);
     return { note: `intervals are not calibrated: ${why}.` };
   }
+  if (typeof wanted === 'string')
+    return { file: ofSet(file, wanted), note: `intervals are calibrated as those of ${wanted}.` };
   const of = file.sets.map(({ name, units }) => `${counted(units.length, 'unit')} of ${name}`);
   return {
     file,
@@ -112,12 +131,42 @@ export function chooseCalibration(
   };
 }
 
+/**
+ * The calibration that an evaluation uses: one that is asked for, and of other data than the run's where none of its units
+ * calibrated, so that none has to be left out.
+ */
+export function calibrationToJudge(
+  run: RunDirectory,
+  checkpoint: Checkpoint,
+  wanted: CalibrationChoice | undefined,
+  { sets, otherData, shape }: { sets: readonly JudgedSet[]; otherData: boolean; shape: ForecastShape },
+): { file?: CalibrationFile; note?: string } {
+  if (wanted === undefined && !otherData) return {};
+  const chosen = chooseCalibration(run, checkpoint, wanted, shape);
+  if (wanted !== undefined) return chosen;
+  const own = sets.find(({ name, dataset }) => chosen.file && calibratedOn(chosen.file, name, dataset.units));
+  return own
+    ? {
+        note: `intervals are not calibrated: units of ${own.name} calibrated them; --calibrated judges the others.`,
+      }
+    : chosen;
+}
+
+/** The file as if its factors for one set were those for all data. */
+function ofSet(file: CalibrationFile, name: string): CalibrationFile {
+  const known = file.sets.map((set) => set.name);
+  if (!known.includes(name)) {
+    throw new ConfigError(`--calibrated ${name}: no units of that set calibrated; known: ${listNames(known)}.${suggestion(name, known)}`); // prettier-ignore
+  }
+  return { ...file, calibration: calibrationOf(file, name), bySet: {} };
+}
+
 function shapeFlags({ trim, lineShare }: ForecastShape): string {
   return `--trim ${trim} --line-share ${lineShare}`;
 }
 
 /** Whether one of some units of a set calibrated. */
-export function calibratedOn(
+function calibratedOn(
   file: CalibrationFile,
   name: string,
   units: readonly { readonly unit: string }[],

@@ -6,6 +6,7 @@ import {
   calibratePaths,
   fitCalibration,
   quantilePaths,
+  weightsTowards,
   type Calibration,
   type DegradationWindow,
 } from '@rollcast/envs';
@@ -71,6 +72,23 @@ describe('factors', () => {
     expect(factorOf(calibration, 0.6)).toBeAllClose(3 / 2);
     // half of 98/99 and half of 1/2
     expect(fitCalibration(sets).guaranteed).toBeAllClose((98 / 99 + 1 / 2) / 2);
+  });
+
+  test('of one set take the others as two more units', () => {
+    // two units of the second of two sets: half for itself, a quarter for each of both
+    expect(weightsTowards(1, 2, 2)).toBeAllClose([0.25, 0.75]);
+    // none of its own: all sets alike
+    expect(weightsTowards(0, 0, 4)).toBeAllClose([0.25, 0.25, 0.25, 0.25]);
+    // truths 1 and 3: the second set decides at 0.6 as soon as it has more than 0.4 of the weight
+    const sets = [1, 3].map((truth) => ({ windows: [windowOf(0, [truth])], paths: [nineteen] }));
+    const factor = (setWeights: number[]): number =>
+      factorOf(fitCalibration(sets, { finiteSample: false, setWeights }), 0.6);
+    expect(factor([0.61, 0.39])).toBeAllClose(1 / 2);
+    expect(factor([0.59, 0.41])).toBeAllClose(3 / 2);
+    expect(fitCalibration(sets, { setWeights: [0.25, 0.75] }).guaranteed).toBeAllClose(1 / 2);
+    expect(errorOf(() => fitCalibration(sets, { setWeights: [1] })).message).toMatch(
+      /2 sets needs as many weights; got 1/,
+    );
   });
 
   test('differ between blocks of a twelfth of the horizon', () => {

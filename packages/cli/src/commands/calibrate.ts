@@ -6,6 +6,7 @@ import {
   fitCalibration,
   listNames,
   meanPath,
+  weightsTowards,
   type Calibration,
   type CalibrationSet,
   type DegradationWindow,
@@ -149,10 +150,6 @@ function calibrate({ run, update, loaded, sets }: CalibrateParts, flags: Calibra
     calibrating: { windows: calibrating, paths: paths.splice(0, calibrating.length) },
     judging: { windows: judging, paths: paths.splice(0, judging.length) },
   }));
-  const calibrating = parts.map((part) => part.calibrating).filter(({ windows }) => windows.length > 0);
-  const guaranteed = fitCalibration(calibrating);
-  const plain = fitCalibration(calibrating, { finiteSample: false });
-  const calibration = guarantee ? guaranteed : plain;
   const made = split
     .map((part) => ({
       name: part.name,
@@ -160,12 +157,19 @@ function calibrate({ run, update, loaded, sets }: CalibrateParts, flags: Calibra
       windows: part.calibrating.length,
     }))
     .filter(({ units }) => units.length > 0);
+  const found = calibrations(
+    made,
+    parts.map((part) => part.calibrating).filter(({ windows }) => windows.length > 0),
+  );
+  const kind = guarantee ? 'guaranteed' : 'plain';
+  const calibration = found.together[kind];
+  const bySet = Object.fromEntries([...found.bySet].map(([name, ofSet]) => [name, ofSet[kind]]));
   const shape = { trim, lineShare };
-  writeCalibration(run, { update, sets: made, samples, shape, seed, calibration });
+  writeCalibration(run, { update, sets: made, samples, shape, seed, calibration, bySet });
   for (const { name, judging } of parts) {
     console.log(
       judging.windows.length > 0
-        ? `\n${renderTextTable(coverageTable(name, judging, { guaranteed, plain }))}`
+        ? `\n${renderTextTable(coverageTable(name, judging, found.bySet.get(name) ?? found.together))}`
         : `\n${name}: all units calibrated, none is left to judge the result on.\n`,
     );
   }
@@ -179,9 +183,47 @@ function calibrate({ run, update, loaded, sets }: CalibrateParts, flags: Calibra
       `Not calibrated on ${listNames(small.map(({ name }) => name))}: fewer than ${FEWEST_UNITS} units do not speak for their kind, beside sets that have more.`,
     );
   }
-  console.log(guaranteeOf(calibration));
+  if (found.bySet.size > 0) {
+    console.log(
+      'Each set has factors of its own; those of all sets together are for data of another kind, and forecast --calibrated SET takes those of one.',
+    );
+  }
+  if (guarantee)
+    for (const [name, ofSet] of Object.entries(bySet)) console.log(`${name}: ${guaranteeOf(ofSet)}`);
+  console.log(
+    found.bySet.size > 0 && guarantee ? `together: ${guaranteeOf(calibration)}` : guaranteeOf(calibration),
+  );
   const which = guarantee ? 'guaranteed one; --no-guarantee writes the plain one' : 'plain one';
   console.log(`Written: ${run.calibrationFile}, the ${which}.`);
+}
+
+/** The factors with and without the correction for few units. */
+interface Found {
+  readonly guaranteed: Calibration;
+  readonly plain: Calibration;
+}
+
+/**
+ * Factors of all sets together, and of each where there are several: guaranteed ones of its units alone, plain ones with some
+ * weight of the others.
+ */
+function calibrations(
+  made: readonly { name: string; units: readonly string[] }[],
+  sets: readonly CalibrationSet[],
+): { together: Found; bySet: ReadonlyMap<string, Found> } {
+  const together = { guaranteed: fitCalibration(sets), plain: fitCalibration(sets, { finiteSample: false }) };
+  const several = made.length > 1 ? made : [];
+  const bySet = several.map(({ name, units }, i): [string, Found] => {
+    const setWeights = weightsTowards(i, units.length, sets.length);
+    return [
+      name,
+      {
+        guaranteed: fitCalibration([sets[i]]),
+        plain: fitCalibration(sets, { finiteSample: false, setWeights }),
+      },
+    ];
+  });
+  return { together, bySet: new Map(bySet) };
 }
 
 function sampled(
@@ -209,19 +251,15 @@ function unitsOf(windows: readonly DegradationWindow[]): string[] {
 }
 
 /** Coverage and width of the central intervals on units that did not calibrate, as they were and as each calibration makes them. */
-function coverageTable(
-  name: string,
-  { windows, paths }: CalibrationSet,
-  calibrations: Readonly<Record<string, Calibration>>,
-): Table {
+function coverageTable(name: string, { windows, paths }: CalibrationSet, found: Found): Table {
   const scores = [
     paths,
-    ...Object.values(calibrations).map((calibration) =>
+    ...[found.guaranteed, found.plain].map((calibration) =>
       paths.map((ofWindow, w) => calibratePaths(ofWindow, windows[w].context, calibration)),
     ),
   ].map((of) => distributionMetrics(windows, { points: of.map(meanPath), paths: of }).intervals!);
   const columns = (quantity: string) =>
-    [quantity, ...Object.keys(calibrations)].map((label) => ({ label, digits: 3 }));
+    [quantity, 'guaranteed', 'plain'].map((label) => ({ label, digits: 3 }));
   return {
     title: `${name}: ${counted(windows.length, 'window')} of ${counted(unitsOf(windows).length, 'unit')} that did not calibrate`,
     columns: [{ label: 'interval', align: 'left' }, ...columns('coverage'), ...columns('width')],

@@ -11,7 +11,7 @@ import {
 import { DegradationEnvironment } from '@rollcast/envs';
 import { Option, type Command } from 'commander';
 
-import { calibratedOn, chooseCalibration, type CalibrationFile } from '../calibration.js';
+import { calibrationOf, calibrationToJudge, type CalibrationChoice } from '../calibration.js';
 import { DATA_FLAGS, addDataFlags, fileSource, parseRecipe } from '../data-source.js';
 import { episodeTable, evaluateEpisodes, playModes } from '../episode-evaluation.js';
 import { evaluate, generatedSequences, type Evaluation } from '../evaluation.js';
@@ -46,7 +46,6 @@ import {
 import { renderReport, type ReportChart } from '../report/html.js';
 import { renderTextTable } from '../report/table.js';
 import { evaluateCommand, pluginsOfRun, refuseUnnamed } from '../training.js';
-import type { JudgedSet } from '../windows.js';
 import {
   addBackendFlags,
   addCheckpointFlag,
@@ -63,7 +62,7 @@ interface EvaluateRequest extends SetChoice, WindowChoice, Partial<ForecastShape
   checkpoint?: CheckpointChoice;
   samples: number;
   seed: number;
-  calibrated?: boolean;
+  calibrated?: CalibrationChoice;
 }
 
 interface EvaluateFlags extends EvaluateRequest, BackendFlags {
@@ -128,8 +127,8 @@ export function addEvaluate(program: Command): void {
       number({}),
     )
     .option(
-      '--calibrated',
-      'forecasts: also judge the calibrated paths (rollcast calibrate), on units that did not calibrate (default: with --data)',
+      '--calibrated [set]',
+      'forecasts: also judge the calibrated paths (rollcast calibrate), on units that did not calibrate (default: with --data); each set of a corpus by factors of its own, or all data by those of a set',
     )
     .option('--no-calibrated', 'forecasts: judge the paths as the model made them alone')
     .addOption(
@@ -246,7 +245,10 @@ export async function evaluateRun(
   const { trim, lineShare } = { ...FORECAST_SHAPE, ...flags };
   const shape = { trim, lineShare };
   const { sets, notes } = evaluationSets(flags, run);
-  const { file: calibration, note } = calibrationFor(flags, run, checkpoint, { sets, shape });
+  const otherData = fileSource(flags) !== undefined;
+  const { file: calibration, note } = calibrationToJudge(run, checkpoint, flags.calibrated, {
+    ...{ sets, otherData, shape },
+  });
   const judged = judgedWindows(sets, flags, calibration);
   return withLogger(run, async (logger) => {
     logger.info(backend);
@@ -291,7 +293,7 @@ export async function evaluateRun(
           trainedHorizon: loaded.description.horizon,
           seed,
           threshold,
-          calibration: calibration?.calibration,
+          calibration: calibration && calibrationOf(calibration, name),
           every: flags.backtest ? pointsBetween(flags) : undefined,
           onProgress: (done) => shown.tick(before + done),
         });
@@ -309,24 +311,6 @@ export async function evaluateRun(
       loaded.model.dispose();
     }
   });
-}
-
-/** With `--calibrated`, and of other data where none of its units calibrated, so that none has to be left out. */
-function calibrationFor(
-  { calibrated, ...flags }: EvaluateRequest,
-  run: RunDirectory,
-  checkpoint: Checkpoint,
-  { sets, shape }: { sets: readonly JudgedSet[]; shape: ForecastShape },
-): { file?: CalibrationFile; note?: string } {
-  if (calibrated !== undefined) return chooseCalibration(run, checkpoint, calibrated, shape);
-  if (!fileSource(flags)) return {};
-  const chosen = chooseCalibration(run, checkpoint, undefined, shape);
-  const own = sets.find(({ name, dataset }) => chosen.file && calibratedOn(chosen.file, name, dataset.units));
-  return own
-    ? {
-        note: `intervals are not calibrated: units of ${own.name} calibrated them; --calibrated judges the others.`,
-      }
-    : chosen;
 }
 
 /** The curve that the training left, if there is one. */

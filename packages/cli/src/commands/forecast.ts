@@ -4,7 +4,7 @@ import { ConfigError, showControls, writeFileAtomically, writePicture } from '@r
 import { MOST_STEPS_MISSING, loadSeries, type Calibration, type SeriesSet } from '@rollcast/envs';
 import type { Command } from 'commander';
 
-import { chooseCalibration } from '../calibration.js';
+import { chooseCalibration, type CalibrationChoice } from '../calibration.js';
 import { addDataFlags, fileSource, type DataFlags } from '../data-source.js';
 import { integer, number } from '../flags.js';
 import { crossingRule, forecastUnit, forecastUnits, type UnitForecast } from '../forecasting.js';
@@ -39,7 +39,7 @@ interface ForecastFlags extends DataFlags, BackendFlags, ForecastShape {
   paths: number;
   threshold?: number;
   seed: number;
-  calibrated?: boolean;
+  calibrated?: CalibrationChoice;
   samplePaths?: boolean;
   out: string;
   plot?: string;
@@ -68,7 +68,10 @@ export function addForecast(program: Command): void {
       number({}),
     )
     .option('--seed <number>', 'seed of the sampled paths', integer(0), 0)
-    .option('--calibrated', 'calibrate the intervals (default: when rollcast calibrate was run)')
+    .option(
+      '--calibrated [set]',
+      'calibrate the intervals (default: when rollcast calibrate was run), as those of a set of the corpus, if one is named',
+    )
     .option('--no-calibrated', 'leave the paths as the model made them')
     .requiredOption('--out <file>', 'CSV to write: mean, median and deciles, one row a unit and step')
     .option('--sample-paths', 'also write the sampled paths, to OUT-paths.csv')

@@ -15,8 +15,8 @@
  *   f_p = inf { f : 1/(n + 1) Σ_u F_u(f) ≥ p }.
  *
  * Guarantee: y ≤ q′_p with probability ≥ p (for p > ½; ≥ in place of ≤ with 1 − p below) for a step of a block of a window, drawn
- * at random from a unit that is exchangeable with the n; over several sets that weigh alike, for a new unit of a set drawn at
- * random. Values are oriented or raw, as long as they are the same everywhere.
+ * at random from a unit that is exchangeable with the n; over several sets, for a new unit of a set drawn with their weights.
+ * Values are oriented or raw, as long as they are the same everywhere.
  */
 import { ShapeError } from '@rollcast/core';
 
@@ -58,19 +58,43 @@ export interface CalibrationOptions {
    * (n in its place): narrower, right on average over many units, and guaranteed for none. @defaultValue true
    */
   finiteSample?: boolean;
+  /** [sets] how much each set weighs, 1 in all. @defaultValue alike */
+  setWeights?: readonly number[];
+}
+
+/** As how many units of a set all sets together count, where factors are for that set. */
+const POOLED_UNITS = 2;
+
+/**
+ * Weights of sets for the factors of one of them: its n units count as they are, and all sets together, alike, as two more. A
+ * set of few units thus borrows from the others, and one of many speaks for itself.
+ *
+ * @param units - n of that set
+ * @returns [count]; 1 in all
+ */
+export function weightsTowards(own: number, units: number, count: number): number[] {
+  const pooled = POOLED_UNITS / (units + POOLED_UNITS);
+  return Array.from({ length: count }, (_, set) => pooled / count + (set === own ? 1 - pooled : 0));
 }
 
 /**
  * Finds the factors. A level that so few units cannot guarantee (p > n/(n + 1)) gets its plain quantile.
  *
- * @param sets - weigh alike, and so do the units of a set, and the windows and steps of a unit
+ * @param sets - the units of a set weigh alike, and so do the windows and steps of a unit
  * @throws {ShapeError} without windows, or with paths that do not fit them
  */
 export function fitCalibration(
   sets: readonly CalibrationSet[],
-  { finiteSample = true }: CalibrationOptions = {},
+  {
+    finiteSample = true,
+    setWeights = new Array<number>(sets.length).fill(1 / sets.length),
+  }: CalibrationOptions = {},
 ): Calibration {
   const horizon = checkSets(sets);
+  if (setWeights.length !== sets.length)
+    throw new ShapeError(
+      `a calibration on ${sets.length} sets needs as many weights; got ${setWeights.length}.`,
+    );
   const blockLength = Math.ceil(horizon / BLOCKS);
   const scores = Array.from({ length: Math.ceil(horizon / blockLength) }, () =>
     CALIBRATED_LEVELS.map((): WeightedScore[] => []),
@@ -89,8 +113,7 @@ export function fitCalibration(
       });
     }),
   );
-  const plain = sets.map(() => 1 / sets.length);
-  const corrected = units.map(({ size }) => size / (size + 1) / sets.length);
+  const corrected = units.map(({ size }, set) => (setWeights[set] * size) / (size + 1));
   const guaranteed = finiteSample ? corrected.reduce((sum, weight) => sum + weight, 0) : 0;
   return {
     blockLength,
@@ -98,7 +121,10 @@ export function fitCalibration(
     factors: scores.map((ofBlock) =>
       ofBlock.map((weighted, k) => {
         const p = Math.max(CALIBRATED_LEVELS[k], 1 - CALIBRATED_LEVELS[k]);
-        return Math.max(0, weightedQuantile(weighted, p, p <= guaranteed + ROUNDING ? corrected : plain));
+        return Math.max(
+          0,
+          weightedQuantile(weighted, p, p <= guaranteed + ROUNDING ? corrected : setWeights),
+        );
       }),
     ),
     guaranteed,

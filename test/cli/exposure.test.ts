@@ -16,7 +16,7 @@ test('one step ahead the forecast is the mean of the model given the true past, 
   const model = new DegradationTransformer({ vocabularySize: 16, width: 8, heads: 2, layers: 1 }, 3);
   const means = windows.map(({ future }) => future.map((y) => y + 2));
   const before = tf.memory().numTensors;
-  const { teacherForced, freeRunning, crossEntropy } = exposureCurve(model, tokeniser, windows, means);
+  const { teacherForced, freeRunning, crossEntropy } = exposureCurve([{ model, tokeniser }], windows, means);
   expect(tf.memory().numTensors).toBe(before);
   expect(freeRunning).toBeAllClose(ramp(L, () => 2)); // means are 2 above the truth everywhere
 
@@ -46,7 +46,7 @@ test('one step ahead the forecast is the mean of the model given the true past, 
 test('means of sampled paths are what runs free', () => {
   const model = new DegradationTransformer({ vocabularySize: 16, width: 8, heads: 2, layers: 1 }, 3);
   const pairs = windows.map(({ future }) => [future.map((y) => y - 1), future.map((y) => y + 3)]);
-  const { freeRunning } = exposureCurve(model, tokeniser, windows, pairs.map(meanPath));
+  const { freeRunning } = exposureCurve([{ model, tokeniser }], windows, pairs.map(meanPath));
   expect(freeRunning).toBeAllClose(ramp(L, () => 1));
   model.dispose();
 });

@@ -97,6 +97,37 @@ describe('rollcast fit', () => {
     expect(weights('three')).toBe(weights('two'));
   });
 
+  test('trains the members of an ensemble from other seeds on the same units, and lets them forecast together', async () => {
+    const members = [{}, { pretrain: { steps: 3 }, train: { updates: 1 } }];
+    const path = writeRecipe('members.json', { description: 'two', extends: 'recipe.json', members });
+    const fitted = (...more: string[]) =>
+      rollcast(
+        'fit',
+        '--recipe',
+        path,
+        '--data-root',
+        at('data'),
+        '--seed',
+        '3',
+        '--out',
+        at('both'),
+        ...more,
+      );
+    const { code, out, err } = await fitted();
+    expect(code).toBe(0);
+    expect(out).toContain(`3/6  rollcast pretrain --out ${at('both-2-pretrained')} --corpus`);
+    expect(out).toContain('--seed 31 --split-seed 3 --steps 3');
+    expect(out).toContain(
+      `4/6  rollcast train --out ${at('both-2')} --init ${at('both-2-pretrained')} --seed 31`,
+    );
+    expect(out).toContain(`5/6  rollcast ensemble --run ${at('both')} --with ${at('both-2')}`);
+    expect(out).toContain(`6/6  rollcast calibrate --run ${at('both')}`);
+    expect(err).toContain('2 models forecast together');
+    expect(existsSync(join(at('both'), 'ensemble.json'))).toBe(true);
+    const again = await fitted('--resume');
+    expect(again.out).toContain(`4/6  rollcast train --out ${at('both-2')} --resume`);
+  });
+
   test('with --resume goes on with the run folders that are there', async () => {
     const half = { ...recipe, train: { ...recipe.train, updates: 1 } };
     await rollcast(
@@ -167,7 +198,7 @@ describe('rollcast fit', () => {
       const { out } = await rollcast(
         ...['fit', '--recipe', recipe, '--data-root', at('no-data'), '--out', at('none')],
       );
-      return out.split('\n').find((line) => line.startsWith('1/3'))!;
+      return out.split('\n').find((line) => line.startsWith('1/6'))!;
     };
     const [whole, quick] = [await begun('degradation'), await begun('degradation-quick')];
     expect(quick).toBe(whole.replace(/--steps \d+/, '--steps 4000'));

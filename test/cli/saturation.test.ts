@@ -20,5 +20,5 @@ test('points in the first and last bins are counted, over all windows and paths'
       [3.1, 1e6],
     ],
   ];
-  expect(outermostShare(tokeniser, [window, window], paths)).toBe(4 / 8);
+  expect(outermostShare([{ tokeniser }], [window, window], paths)).toBe(4 / 8);
 });

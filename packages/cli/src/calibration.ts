@@ -9,12 +9,12 @@ import {
   suggestion,
   writeFileAtomically,
   zodProblems,
-  type Checkpoint,
   type RunDirectory,
 } from '@rollcast/core';
 import { INTERVALS, listNames, type Calibration, type DegradationWindow } from '@rollcast/envs';
 import { z } from 'zod';
 
+import type { ForecastingRun } from './ensemble.js';
 import { quoted } from './flags.js';
 import type { ForecastShape } from './paths.js';
 import { counted } from './report/table.js';
@@ -39,6 +39,8 @@ const calibrationFile = z.strictObject({
     .array(z.strictObject({ name: z.string(), units: z.array(z.string()).min(1), windows: z.int().min(1) }))
     .min(1),
   samples: z.int().min(2),
+  /** Models whose paths were put together, in files from before there were ensembles one. */
+  models: z.int().min(1).default(1),
   /** Of the paths; with another one they are others. Files from before it was there have paths that nothing was done to. */
   shape: z
     .strictObject({ trim: z.number().min(0).lt(0.5), lineShare: z.number().min(0).max(1) })
@@ -95,8 +97,7 @@ export type CalibrationChoice = boolean | string;
  * @throws {ConfigError} when one is wanted and there is none for this checkpoint, or none of the set that is named
  */
 export function chooseCalibration(
-  run: RunDirectory,
-  checkpoint: Checkpoint,
+  { run, checkpoint, checkpoints }: ForecastingRun,
   wanted: CalibrationChoice | undefined,
   shape: ForecastShape,
 ): { file?: CalibrationFile; note?: string } {
@@ -115,6 +116,11 @@ export function chooseCalibration(
   if (file.update !== checkpoint.update) {
     const why = `${run.calibrationFile} was made for update ${file.update}, and this is update ${checkpoint.update}`;
     if (wanted) throw new ConfigError(`--calibrated: ${why}; run ${make} --checkpoint ${checkpoint.update}.`);
+    return { note: `intervals are not calibrated: ${why}.` };
+  }
+  if (file.models !== checkpoints.length) {
+    const why = `${run.calibrationFile} was made with ${counted(file.models, 'model')}, and this is ${checkpoints.length}`;
+    if (wanted) throw new ConfigError(`--calibrated: ${why}; run ${make}.`);
     return { note: `intervals are not calibrated: ${why}.` };
   }
   if (shapeFlags(file.shape) !== shapeFlags(shape)) {
@@ -136,13 +142,12 @@ export function chooseCalibration(
  * calibrated, so that none has to be left out.
  */
 export function calibrationToJudge(
-  run: RunDirectory,
-  checkpoint: Checkpoint,
+  forecasting: ForecastingRun,
   wanted: CalibrationChoice | undefined,
   { sets, otherData, shape }: { sets: readonly JudgedSet[]; otherData: boolean; shape: ForecastShape },
 ): { file?: CalibrationFile; note?: string } {
   if (wanted === undefined && !otherData) return {};
-  const chosen = chooseCalibration(run, checkpoint, wanted, shape);
+  const chosen = chooseCalibration(forecasting, wanted, shape);
   if (wanted !== undefined) return chosen;
   const own = sets.find(({ name, dataset }) => chosen.file && calibratedOn(chosen.file, name, dataset.units));
   return own

@@ -73,7 +73,7 @@ export function generatedSequences({
   policy,
   referencePolicy,
 }: Pick<EvaluateOptions, 'windows' | 'samples' | 'policy' | 'referencePolicy'>): number {
-  return (policy === referencePolicy ? 1 : 2) * windows.length * (samples + 1);
+  return (policy === referencePolicy ? 1 : 2) * windows.length * (samples + policy.length);
 }
 
 /** Runs the whole evaluation. Leaves no tensor behind. */
@@ -103,8 +103,10 @@ export function evaluate(options: EvaluateOptions): EvaluationWithPaths {
     const errors = pairErrors(windows, pick(reference), pick(policy));
     return errors.every(({ before }) => before > 0) ? pairedBootstrap(errors) : null;
   };
-  const exposure = (model: EvaluateOptions['policy'], { sampled }: PolicyForecasts): ExposureCurve =>
-    exposureCurve(model, options.tokeniser, windows, sampled.map(meanPath));
+  const exposure = (members: EvaluateOptions['policy'], { sampled }: PolicyForecasts): ExposureCurve =>
+    exposureCurve(members, windows, sampled.map(meanPath));
+  const outermost = (paths: readonly (readonly ArrayLike<number>[])[]): number =>
+    outermostShare(options.policy, windows, paths);
   const exposureOfReference = exposure(options.referencePolicy, reference);
   const evaluation: Evaluation = {
     dataset: set.name,
@@ -128,13 +130,9 @@ export function evaluate(options: EvaluateOptions): EvaluationWithPaths {
       policy: same ? exposureOfReference : exposure(options.policy, policy),
     },
     outermostShare: {
-      truth: outermostShare(
-        options.tokeniser,
-        windows,
-        windows.map(({ future }) => [future]),
-      ),
-      reference: outermostShare(options.tokeniser, windows, reference.sampled),
-      policy: outermostShare(options.tokeniser, windows, policy.sampled),
+      truth: outermost(windows.map(({ future }) => [future])),
+      reference: outermost(reference.sampled),
+      policy: outermost(policy.sampled),
     },
     life: options.threshold === undefined ? null : judgeLives(windows, all, options.threshold, dataset),
   };

@@ -2,10 +2,10 @@
  * Exposure bias: how much of the error far out comes from a model's having to go on from its own forecasts. The same model
  * forecasts each step once from the true past (teacher-forced, one step ahead) and once from what it forecast itself.
  */
-import { tf, type DegradationTransformer, type Tokeniser } from '@rollcast/core';
+import { tf } from '@rollcast/core';
 import { rmseByStep, windowTokens, type DegradationWindow } from '@rollcast/envs';
 
-import { GENERATION_BATCH } from './paths.js';
+import { GENERATION_BATCH, type PathModel } from './paths.js';
 
 /** By step, 1 … L. */
 export interface ExposureCurve {
@@ -13,7 +13,7 @@ export interface ExposureCurve {
   readonly teacherForced: readonly number[];
   /** [L] the same of the mean of the sampled paths. */
   readonly freeRunning: readonly number[];
-  /** [L] mean −log p(y) of the true token given all true ones before it, in nats. */
+  /** [L] mean −log p(y) of the true token given all true ones before it, in nats; of an ensemble the mean over its members. */
   readonly crossEntropy: readonly number[];
 }
 
@@ -23,21 +23,25 @@ export interface ExposureCurve {
  * @param means - [n][L] oriented means of the sampled paths
  */
 export function exposureCurve(
-  model: DegradationTransformer,
-  tokeniser: Tokeniser,
+  members: readonly PathModel[],
   windows: readonly DegradationWindow[],
   means: readonly ArrayLike<number>[],
 ): ExposureCurve {
   const horizon = windows[0].future.length;
-  const oneStep: Float64Array[] = [];
+  const oneStep = windows.map(() => new Float64Array(horizon));
   const surprise = new Float64Array(horizon);
-  for (let start = 0; start < windows.length; start += GENERATION_BATCH) {
-    const batch = windows.slice(start, start + GENERATION_BATCH);
-    const { centres, logProbs } = scoreTruth(model, tokeniser, batch);
-    batch.forEach((window, b) => {
-      oneStep.push(decodeMeans(tokeniser, window, centres.subarray(b * horizon, (b + 1) * horizon)));
-      for (let t = 0; t < horizon; t++) surprise[t] -= logProbs[b * horizon + t] / windows.length;
-    });
+  for (const member of members) {
+    for (let start = 0; start < windows.length; start += GENERATION_BATCH) {
+      const batch = windows.slice(start, start + GENERATION_BATCH);
+      const { centres, logProbs } = scoreTruth(member, batch);
+      batch.forEach((window, b) => {
+        const own = decodeMeans(member, window, centres.subarray(b * horizon, (b + 1) * horizon));
+        for (let t = 0; t < horizon; t++) {
+          oneStep[start + b][t] += own[t] / members.length;
+          surprise[t] -= logProbs[b * horizon + t] / (windows.length * members.length);
+        }
+      });
+    }
   }
   const truths = windows.map(({ future }) => future);
   return {
@@ -49,8 +53,7 @@ export function exposureCurve(
 
 /** [n · L] mean bin centre under the model, and log-probability of the true token, each given the true past. */
 function scoreTruth(
-  model: DegradationTransformer,
-  tokeniser: Tokeniser,
+  { model, tokeniser }: PathModel,
   windows: readonly DegradationWindow[],
 ): { centres: Float32Array; logProbs: Float32Array } {
   const { context, future } = windows[0];
@@ -72,7 +75,7 @@ function scoreTruth(
 
 /** Decoding is a straight line in the bin centre at each step, so that the mean of the values is the value of the mean centre. */
 function decodeMeans(
-  tokeniser: Tokeniser,
+  { tokeniser }: PathModel,
   { context, future }: DegradationWindow,
   means: Float32Array,
 ): Float64Array {

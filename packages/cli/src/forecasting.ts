@@ -1,5 +1,5 @@
 /** What comes after the last point of each unit: sampled paths, what they say at each step, and when they cross a threshold. */
-import { RandomStream, type DegradationTransformer } from '@rollcast/core';
+import { RandomStream } from '@rollcast/core';
 import {
   calibratePaths,
   crossingSummary,
@@ -14,10 +14,9 @@ import {
   type SeriesSet,
   type SkippedUnit,
   type UnitSeries,
-  type ValueTokeniser,
 } from '@rollcast/envs';
 
-import { samplePaths, type ForecastShape } from './paths.js';
+import { samplePaths, type ForecastShape, type PathModel } from './paths.js';
 
 /** The deciles, in percent. */
 export const DECILES = [10, 20, 30, 40, 50, 60, 70, 80, 90] as const;
@@ -117,8 +116,8 @@ function alreadyCrossed(set: SeriesSet, { times, values }: UnitSeries, threshold
 }
 
 export interface ForecastOptions {
-  model: DegradationTransformer;
-  tokeniser: ValueTokeniser;
+  /** One model, or an ensemble. */
+  members: readonly PathModel[];
   horizon: number;
   /** Sampled paths a unit. */
   paths: number;
@@ -145,8 +144,7 @@ export function forecastUnit(
   options: ForecastOptions,
 ): UnitForecast {
   const {
-    model,
-    tokeniser,
+    members,
     horizon,
     paths: count,
     shape,
@@ -160,7 +158,7 @@ export function forecastUnit(
   const { values, lastTime, timeStep, resampled } = context;
   const last = values[values.length - 1];
   const [generated] = samplePaths(
-    { model, tokeniser, contexts: [values], horizon, trainedHorizon, onBatch, ...shape },
+    { members, contexts: [values], horizon, trainedHorizon, onBatch, ...shape },
     count,
     () => new RandomStream(seed, `forecast/${series.unit}`),
   );

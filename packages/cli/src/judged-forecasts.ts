@@ -1,33 +1,28 @@
 /** The forecasts that an evaluation judges: of both policies, of naive lines, and of what engineers fit to a path. */
-import {
-  RandomStream,
-  SequenceReferenceScorer,
-  type DegradationTransformer,
-  type Tokeniser,
-} from '@rollcast/core';
+import { RandomStream, SequenceReferenceScorer } from '@rollcast/core';
 import {
   baselines,
+  DegradationEnvironment,
   calibratePaths,
   meanPath,
   medianPath,
   probabilisticBaselines,
   type Calibration,
-  type DegradationEnvironment,
   type DegradationWindow,
   type ForecastSet,
   type RLDataset,
 } from '@rollcast/envs';
 
-import { GENERATION_BATCH, greedyPaths, samplePaths, type ForecastShape } from './paths.js';
+import { GENERATION_BATCH, greedyPaths, samplePaths, type ForecastShape, type PathModel } from './paths.js';
 
 export interface EvaluateOptions {
   /** Where the windows are from. */
   dataset: RLDataset;
-  environment: DegradationEnvironment;
-  tokeniser: Tokeniser;
   windows: readonly DegradationWindow[];
-  policy: DegradationTransformer;
-  referencePolicy: DegradationTransformer;
+  /** One model, or an ensemble. */
+  policy: readonly PathModel[];
+  /** The frozen reference of each; `policy` itself where it was not fine-tuned. */
+  referencePolicy: readonly PathModel[];
   /** Sampled paths a window. */
   samples: number;
   shape: ForecastShape;
@@ -48,7 +43,7 @@ export interface EvaluateOptions {
 export interface PolicyForecasts {
   readonly greedy: Float64Array[];
   readonly sampled: Float64Array[][];
-  /** KL to the reference on sampled paths, in nats a token. */
+  /** KL to the reference on sampled paths, in nats a token; of an ensemble the mean over its members. */
   readonly klPerToken: number;
 }
 
@@ -135,30 +130,35 @@ export function repeated(windows: readonly DegradationWindow[], each: number): r
  * comparison a paired one.
  */
 export function policyForecasts(
-  model: DegradationTransformer,
+  members: readonly PathModel[],
   options: EvaluateOptions,
   tick: (n: number) => void,
 ): PolicyForecasts {
-  const { windows, samples, shape, trainedHorizon, seed, referencePolicy } = options;
-  const { tokeniser, environment } = options;
-  const { horizon } = environment;
+  const { dataset, windows, samples, shape, trainedHorizon, seed, referencePolicy } = options;
+  const { horizon } = dataset;
   const contexts = windows.map(({ context }) => context);
-  const request = { model, tokeniser, contexts, horizon, trainedHorizon, onBatch: tick, ...shape };
+  const request = { members, contexts, horizon, trainedHorizon, onBatch: tick, ...shape };
   const greedy = greedyPaths(request);
   const sampled = samplePaths(request, samples, (w) => {
     const { unit, start } = windows[w];
     return new RandomStream(seed, `evaluation/sample/${unit}/${start}`);
   });
-  const klPerToken = model === referencePolicy ? 0 : klToReference(model, options);
+  const klOf = (member: PathModel, i: number): number =>
+    member === referencePolicy[i] ? 0 : klToReference(member, referencePolicy[i], options);
+  const klPerToken = members.map(klOf).reduce((sum, kl) => sum + kl, 0) / members.length;
   return { greedy, sampled, klPerToken };
 }
 
-/** Exact KL on one sampled path a window, in nats a token. */
-function klToReference(model: DegradationTransformer, options: EvaluateOptions): number {
-  const { environment, windows, referencePolicy, seed } = options;
+/** Exact KL of one member on one sampled path a window, in nats a token. */
+function klToReference(
+  { model, tokeniser }: PathModel,
+  referencePolicy: PathModel,
+  { dataset, windows, seed }: EvaluateOptions,
+): number {
+  const environment = new DegradationEnvironment(dataset, tokeniser);
   const { horizon } = environment;
   const random = new RandomStream(seed, 'evaluation/kl');
-  const reference = new SequenceReferenceScorer(referencePolicy);
+  const reference = new SequenceReferenceScorer(referencePolicy.model);
   let sum = 0;
   for (let start = 0; start < windows.length; start += GENERATION_BATCH) {
     const batch = environment.batch(windows.slice(start, start + GENERATION_BATCH));

@@ -11,6 +11,7 @@ import { addBench } from './commands/bench.js';
 import { addCalibrate } from './commands/calibrate.js';
 import { addCheck } from './commands/check.js';
 import { addDoctor } from './commands/doctor.js';
+import { addEnsemble } from './commands/ensemble.js';
 import { addEvaluate } from './commands/evaluate.js';
 import { addFit } from './commands/fit.js';
 import { addForecast } from './commands/forecast.js';
@@ -36,6 +37,7 @@ export function buildProgram(): Command {
     .showSuggestionAfterError();
   addPretrain(program);
   addTrain(program);
+  addEnsemble(program);
   addCalibrate(program);
   addEvaluate(program);
   addForecast(program);

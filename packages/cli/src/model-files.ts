@@ -150,7 +150,7 @@ export function readModel(checkpoint: Checkpoint): LoadedModel {
 
 /** @throws {ConfigError} when windows are not as long as those that the model was made for */
 export function refuseOtherWindows(
-  { description }: LoadedModel,
+  { description }: Pick<LoadedModel, 'description'>,
   { contextLength, horizon }: { readonly contextLength: number; readonly horizon: number },
 ): void {
   if (contextLength === description.contextLength && horizon === description.horizon) return;

@@ -3,9 +3,10 @@ import {
   StratifiedUniforms,
   type DegradationTransformer,
   type RandomStream,
+  type Tokeniser,
   type Uniforms,
 } from '@rollcast/core';
-import { towardsLine, type ValueTokeniser } from '@rollcast/envs';
+import { medianPath, towardsLine } from '@rollcast/envs';
 
 /** Sequences generated at a time: enough to keep the arithmetic busy, little enough to stay in memory. */
 export const GENERATION_BATCH = 256;
@@ -21,10 +22,15 @@ export interface ForecastShape {
 /** The shape of forecasts, unless asked otherwise. */
 export const FORECAST_SHAPE: ForecastShape = { trim: 0.01, lineShare: 0.1 };
 
+/** A model and the tokeniser of its checkpoint. */
+export interface PathModel {
+  readonly model: DegradationTransformer;
+  readonly tokeniser: Tokeniser;
+}
+
 export interface PathRequest extends ForecastShape {
-  model: DegradationTransformer;
-  /** The one of the model's checkpoint. */
-  tokeniser: ValueTokeniser;
+  /** One model, or an ensemble, in which each weighs alike. */
+  members: readonly PathModel[];
   /** [n][W] oriented values. */
   contexts: readonly ArrayLike<number>[];
   /** L; may be longer than the one that the model was trained for. */
@@ -35,17 +41,24 @@ export interface PathRequest extends ForecastShape {
   onBatch?: (paths: number) => void;
 }
 
-/** The likeliest continuation of each context, step by step: [n][L] oriented values. Leaves no tensor behind. */
+/**
+ * The likeliest continuation of each context, step by step, [n][L] oriented values; of an ensemble the median of those of its
+ * members. Leaves no tensor behind.
+ */
 export function greedyPaths(request: PathRequest): Float64Array[] {
-  const { contexts, lineShare } = request;
-  return inBatches(contexts, GENERATION_BATCH).flatMap((batch) =>
-    generatePaths(request, batch).map((path, i) => towardsLine([path], batch[i], lineShare)[0]),
-  );
+  const { members, contexts, lineShare } = request;
+  return inBatches(contexts, GENERATION_BATCH).flatMap((batch) => {
+    const ofMembers = members.map((member) => generatePaths(member, request, batch));
+    return batch.map(
+      (context, b) => towardsLine([medianPath(ofMembers.map((paths) => paths[b]))], context, lineShare)[0],
+    );
+  });
 }
 
 /**
  * Several sampled continuations of each context, [n][samples][L] oriented values, spread evenly over the distribution
- * (`StratifiedUniforms`). They depend on the stream of their context, and not on what other contexts there are. Leaves no tensor behind.
+ * (`StratifiedUniforms`). They depend on the stream of their context, and not on what other contexts there are. The members of an
+ * ensemble sample equally many, the first ones one more where that does not divide. Leaves no tensor behind.
  *
  * @param stream - the stream of context c
  */
@@ -54,7 +67,24 @@ export function samplePaths(
   samples: number,
   stream: (c: number) => RandomStream,
 ): Float64Array[][] {
-  const { contexts, lineShare } = request;
+  const { members, contexts, lineShare } = request;
+  const sampled: Float64Array[][] = contexts.map(() => []);
+  members.forEach((member, i) => {
+    const share = Math.floor(samples / members.length) + (i < samples % members.length ? 1 : 0);
+    const own = (c: number): RandomStream => (i === 0 ? stream(c) : stream(c).fork(`member-${i}`));
+    sampleMember(member, request, share, own).forEach((paths, c) => sampled[c].push(...paths));
+  });
+  return sampled.map((paths, c) => towardsLine(paths, contexts[c], lineShare));
+}
+
+/** What one member samples. */
+function sampleMember(
+  member: PathModel,
+  request: PathRequest,
+  samples: number,
+  stream: (c: number) => RandomStream,
+): Float64Array[][] {
+  const { contexts } = request;
   const streams = contexts.map((_, c) => stream(c));
   const sampled: Float64Array[][] = contexts.map(() => []);
   const together = Math.max(1, Math.floor(GENERATION_BATCH / samples));
@@ -66,12 +96,12 @@ export function samplePaths(
         rows,
       );
       const repeated = batch.flatMap((c) => new Array<ArrayLike<number>>(rows).fill(contexts[c]));
-      generatePaths(request, repeated, random).forEach((path, row) =>
+      generatePaths(member, request, repeated, random).forEach((path, row) =>
         sampled[batch[Math.floor(row / rows)]].push(path),
       );
     }
   }
-  return sampled.map((paths, c) => towardsLine(paths, contexts[c], lineShare));
+  return sampled;
 }
 
 function inBatches<T>(all: readonly T[], size: number): T[][] {
@@ -79,13 +109,14 @@ function inBatches<T>(all: readonly T[], size: number): T[][] {
 }
 
 /**
- * One continuation of each context, as the model has it, [n][L] oriented values. Beyond the trained horizon the last W points of a path,
+ * One continuation of each context, as a model has it, [n][L] oriented values. Beyond the trained horizon the last W points of a path,
  * forecast ones among them, become the context of the next stretch, with a scaling of their own: that is what the model knows.
  *
  * @param random - of the samples; without it the most likely token is taken at each step
  */
 function generatePaths(
-  { model, tokeniser, horizon, trainedHorizon, trim, onBatch }: PathRequest,
+  { model, tokeniser }: PathModel,
+  { horizon, trainedHorizon, trim, onBatch }: PathRequest,
   contexts: readonly ArrayLike<number>[],
   random?: Uniforms,
 ): Float64Array[] {

@@ -25,6 +25,11 @@ const recipeFile = z.strictObject({
   corpus: z.string().min(1).optional().describe('the corpus file, relative to the recipe'),
   pretrain: flags.default({}),
   train: flags.default({}),
+  members: z
+    .array(z.strictObject({ pretrain: flags.default({}), train: flags.default({}) }))
+    .min(1)
+    .optional()
+    .describe('models that forecast together: of each, the flags in which it differs'),
   calibrate: flags.default({}),
 });
 
@@ -33,7 +38,7 @@ export type Recipe = Required<Omit<z.output<typeof recipeFile>, 'extends'>>;
 
 /** One command of a recipe. */
 export interface Stage {
-  readonly command: 'pretrain' | 'train' | 'calibrate';
+  readonly command: 'pretrain' | 'train' | 'ensemble' | 'calibrate';
   /** After the name of the command. */
   readonly args: readonly string[];
 }
@@ -84,7 +89,7 @@ export function readRecipe(name: string, readBefore: readonly string[] = []): Re
   if (other === undefined) {
     if (corpus === undefined)
       throw new ConfigError(`--recipe ${file}: expected corpus, a file, or extends, another recipe.`);
-    return { ...own, corpus: beside(corpus) };
+    return { ...own, members: own.members ?? [{ pretrain: {}, train: {} }], corpus: beside(corpus) };
   }
   const files = [...readBefore, resolve(file)];
   const base = known.includes(other) ? other : beside(other);
@@ -95,6 +100,7 @@ export function readRecipe(name: string, readBefore: readonly string[] = []): Re
     corpus: corpus === undefined ? rest.corpus : beside(corpus),
     pretrain: { ...pretrain, ...own.pretrain },
     train: { ...train, ...own.train },
+    members: own.members ?? rest.members,
     calibrate: { ...calibrate, ...own.calibrate },
   };
 }
@@ -104,24 +110,46 @@ export function pretrainedFolder(out: string): string {
   return `${out.replace(/[/\\]+$/, '')}-pretrained`;
 }
 
-/** The commands of a recipe. With `resume` a run folder that is there goes on, and one that is not is begun. */
+/** The folder of a member's run, from 0: the first one's is that of the forecaster. */
+function memberFolder(out: string, member: number): string {
+  return member === 0 ? out : `${out.replace(/[/\\]+$/, '')}-${member + 1}`;
+}
+
+/**
+ * The commands of a recipe. With `resume` a run folder that is there goes on, and one that is not is begun. All members hold out
+ * the same units; the seeds of the others are 10 · seed + 1, 10 · seed + 2, …
+ */
 export function stages(recipe: Recipe, choices: FitChoices): Stage[] {
   const { out, seed, dataRoot, leaveOut, force, resume, everywhere } = choices;
-  const pretrained = pretrainedFolder(out);
   const run = (command: 'pretrain' | 'train', folder: string, begin: readonly string[]): Stage => {
     const goesOn = resume && existsSync(folder);
     const rest = goesOn ? ['--resume'] : [...begin, ...(force ? ['--force'] : [])];
     return { command, args: ['--out', folder, ...rest, ...everywhere] };
   };
+  const trained = recipe.members.flatMap((member, i) => {
+    const folder = memberFolder(out, i);
+    const pretrained = pretrainedFolder(folder);
+    const own = i === 0 ? seed : 10 * seed + i;
+    return [
+      run('pretrain', pretrained, [
+        ...['--corpus', recipe.corpus],
+        ...(dataRoot === undefined ? [] : ['--data-root', dataRoot]),
+        ...(leaveOut === undefined ? [] : ['--leave-out', leaveOut.join(',')]),
+        ...['--seed', String(own)],
+        ...(i === 0 ? [] : ['--split-seed', String(seed)]),
+        ...asArguments({ ...recipe.pretrain, ...member.pretrain }),
+      ]),
+      run('train', folder, [
+        ...['--init', pretrained, '--seed', String(own)],
+        ...asArguments({ ...recipe.train, ...member.train }),
+      ]),
+    ];
+  });
+  const others = recipe.members.slice(1).map((_, i) => memberFolder(out, i + 1));
+  const together: Stage = { command: 'ensemble', args: ['--run', out, '--with', others.join(',')] };
   return [
-    run('pretrain', pretrained, [
-      ...['--corpus', recipe.corpus],
-      ...(dataRoot === undefined ? [] : ['--data-root', dataRoot]),
-      ...(leaveOut === undefined ? [] : ['--leave-out', leaveOut.join(',')]),
-      ...['--seed', String(seed)],
-      ...asArguments(recipe.pretrain),
-    ]),
-    run('train', out, ['--init', pretrained, '--seed', String(seed), ...asArguments(recipe.train)]),
+    ...trained,
+    ...(others.length > 0 ? [together] : []),
     { command: 'calibrate', args: ['--run', out, ...asArguments(recipe.calibrate), ...everywhere] },
   ];
 }

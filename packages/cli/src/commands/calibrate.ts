@@ -15,22 +15,23 @@ import { Option, type Command } from 'commander';
 
 import { guaranteeOf, splitWindows, writeCalibration } from '../calibration.js';
 import { addDataFlags, type DataFlags } from '../data-source.js';
+import {
+  ensembleNote,
+  openForecaster,
+  readForecaster,
+  type ForecasterChoice,
+  type LoadedForecaster,
+} from '../ensemble.js';
 import { evaluationSets } from '../evaluation-sets.js';
 import { integer, list, number } from '../flags.js';
-import {
-  openForecastRun,
-  readModel,
-  refuseOtherWindows,
-  type CheckpointChoice,
-  type LoadedModel,
-} from '../model-files.js';
+import { refuseOtherWindows } from '../model-files.js';
 import { samplePaths, type ForecastShape } from '../paths.js';
 import { progress } from '../progress.js';
 import { counted, renderTextTable, type Table } from '../report/table.js';
 import type { JudgedSet } from '../windows.js';
 import {
   addBackendFlags,
-  addCheckpointFlag,
+  addForecasterFlags,
   prepareFile,
   startBackend,
   addShapeFlags,
@@ -38,9 +39,8 @@ import {
   type BackendFlags,
 } from './shared.js';
 
-interface CalibrateFlags extends DataFlags, BackendFlags, ForecastShape {
+interface CalibrateFlags extends DataFlags, BackendFlags, ForecastShape, ForecasterChoice {
   run: string;
-  checkpoint?: CheckpointChoice;
   only?: string[];
   windowsPerUnit: number;
   samples: number;
@@ -59,7 +59,7 @@ export function addCalibrate(program: Command): void {
       '--run <folder>',
       'run whose forecasts are calibrated; calibration.json is written there',
     );
-  addCheckpointFlag(command)
+  addForecasterFlags(command)
     .option('--windows-per-unit <count>', 'evenly spaced windows of each unit', integer(1), 40)
     .option('--samples <paths>', 'sampled paths a window', integer(20, 10_000), 99)
     .option(
@@ -103,19 +103,21 @@ const FEWEST_UNITS = 3;
 async function runCalibrate(flags: CalibrateFlags): Promise<void> {
   if (flags.share > 1)
     throw new ConfigError(`--share is a share of the units, at most 1; got ${flags.share}.`);
-  const { run, checkpoint } = openForecastRun(flags.run, flags.checkpoint);
+  const forecasting = openForecaster(flags.run, flags);
+  const { run, checkpoint } = forecasting;
   const { sets, notes } = evaluationSets(flags, run);
   prepareFile('--run', run.calibrationFile);
   const backend = await startBackend(flags);
   await withLogger(run, (logger) => {
     logger.info(backend);
     for (const note of notes) logger.info(note);
-    const loaded = readModel(checkpoint);
+    if (forecasting.checkpoints.length > 1) logger.info(ensembleNote(forecasting.checkpoints.length));
+    const loaded = readForecaster(forecasting);
     try {
       refuseOtherWindows(loaded, sets[0].dataset);
       return Promise.resolve(calibrate({ run, update: checkpoint.update, loaded, sets }, flags));
     } finally {
-      loaded.model.dispose();
+      loaded.dispose();
     }
   });
 }
@@ -124,7 +126,7 @@ async function runCalibrate(flags: CalibrateFlags): Promise<void> {
 interface CalibrateParts {
   run: RunDirectory;
   update: number;
-  loaded: LoadedModel;
+  loaded: LoadedForecaster;
   sets: readonly JudgedSet[];
 }
 
@@ -165,7 +167,8 @@ function calibrate({ run, update, loaded, sets }: CalibrateParts, flags: Calibra
   const calibration = found.together[kind];
   const bySet = Object.fromEntries([...found.bySet].map(([name, ofSet]) => [name, ofSet[kind]]));
   const shape = { trim, lineShare };
-  writeCalibration(run, { update, sets: made, samples, shape, seed, calibration, bySet });
+  const models = loaded.members.length;
+  writeCalibration(run, { update, sets: made, samples, models, shape, seed, calibration, bySet });
   for (const { name, judging } of parts) {
     console.log(
       judging.windows.length > 0
@@ -227,7 +230,7 @@ function calibrations(
 }
 
 function sampled(
-  { model, tokeniser, description: { horizon } }: LoadedModel,
+  { members, description: { horizon } }: LoadedForecaster,
   windows: readonly DegradationWindow[],
   { samples, trim, lineShare, seed }: CalibrateFlags,
 ): Float64Array[][] {
@@ -237,7 +240,7 @@ function sampled(
   const onBatch = (count: number): void => bar.tick((done += count));
   try {
     return samplePaths(
-      { model, tokeniser, contexts, horizon, trainedHorizon: horizon, trim, lineShare, onBatch },
+      { members, contexts, horizon, trainedHorizon: horizon, trim, lineShare, onBatch },
       samples,
       (w) => new RandomStream(seed, `calibration/sample/${windows[w].unit}/${windows[w].start}`),
     );

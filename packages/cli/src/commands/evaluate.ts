@@ -1,18 +1,18 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import {
-  ConfigError,
-  writeFileAtomically,
-  type Checkpoint,
-  type DegradationTransformer,
-  type RunDirectory,
-} from '@rollcast/core';
-import { DegradationEnvironment } from '@rollcast/envs';
+import { ConfigError, writeFileAtomically, type Checkpoint, type RunDirectory } from '@rollcast/core';
 import { Option, type Command } from 'commander';
 
 import { calibrationOf, calibrationToJudge, type CalibrationChoice } from '../calibration.js';
 import { DATA_FLAGS, addDataFlags, fileSource, parseRecipe } from '../data-source.js';
+import {
+  ensembleNote,
+  openForecaster,
+  readForecaster,
+  type ForecasterChoice,
+  type LoadedForecaster,
+} from '../ensemble.js';
 import { episodeTable, evaluateEpisodes, playModes } from '../episode-evaluation.js';
 import { evaluate, generatedSequences, type Evaluation } from '../evaluation.js';
 import {
@@ -24,16 +24,7 @@ import {
   type WindowChoice,
 } from '../evaluation-sets.js';
 import { givenFlags, integer, list, number, typedCommand } from '../flags.js';
-import {
-  openForecastRun,
-  openRun,
-  readModel,
-  readReference,
-  refuseOtherWindows,
-  runName,
-  subjectOf,
-  type CheckpointChoice,
-} from '../model-files.js';
+import { openRun, refuseOtherWindows, runName, subjectOf } from '../model-files.js';
 import { FORECAST_SHAPE, type ForecastShape } from '../paths.js';
 import { progress, type ProgressDisplay } from '../progress.js';
 import {
@@ -48,7 +39,7 @@ import { renderTextTable } from '../report/table.js';
 import { evaluateCommand, pluginsOfRun, refuseUnnamed } from '../training.js';
 import {
   addBackendFlags,
-  addCheckpointFlag,
+  addForecasterFlags,
   prepareFile,
   startBackend,
   addShapeFlags,
@@ -57,9 +48,8 @@ import {
 } from './shared.js';
 
 /** What to judge, and on what. */
-interface EvaluateRequest extends SetChoice, WindowChoice, Partial<ForecastShape> {
+interface EvaluateRequest extends SetChoice, WindowChoice, Partial<ForecastShape>, ForecasterChoice {
   run: string;
-  checkpoint?: CheckpointChoice;
   samples: number;
   seed: number;
   calibrated?: CalibrationChoice;
@@ -85,7 +75,7 @@ interface Start {
 const FORECAST_FLAGS: readonly string[] = [
   ...DATA_FLAGS,
   ...['only', 'windowsPerUnit', 'backtest', 'every', 'samples'],
-  ...['trim', 'lineShare', 'threshold', 'horizon', 'calibrated'],
+  ...['trim', 'lineShare', 'threshold', 'horizon', 'calibrated', 'ensemble'],
 ];
 const EPISODE_FLAGS: readonly string[] = ['env', 'episodes', 'greedy', 'sampled'];
 
@@ -96,7 +86,7 @@ export function addEvaluate(program: Command): void {
       'Judge a run: forecasts beside naive lines and the frozen reference, on held-out units or other data; a policy by the returns of whole episodes.',
     )
     .requiredOption('--run <folder>', 'run to judge');
-  addCheckpointFlag(command)
+  addForecasterFlags(command)
     .option('--windows-per-unit <count>', 'forecasts: evenly spaced windows of each unit', integer(1), 40)
     .addOption(
       new Option(
@@ -241,12 +231,13 @@ export async function evaluateRun(
   flags: EvaluateRequest,
   backend: string,
 ): Promise<{ run: RunDirectory; evaluations: Evaluation[]; charts: ReportChart[] }> {
-  const { run, checkpoint } = openForecastRun(flags.run, flags.checkpoint);
+  const forecasting = openForecaster(flags.run, flags);
+  const { run, checkpoints } = forecasting;
   const { trim, lineShare } = { ...FORECAST_SHAPE, ...flags };
   const shape = { trim, lineShare };
   const { sets, notes } = evaluationSets(flags, run);
   const otherData = fileSource(flags) !== undefined;
-  const { file: calibration, note } = calibrationToJudge(run, checkpoint, flags.calibrated, {
+  const { file: calibration, note } = calibrationToJudge(forecasting, flags.calibrated, {
     ...{ sets, otherData, shape },
   });
   const judged = judgedWindows(sets, flags, calibration);
@@ -254,24 +245,23 @@ export async function evaluateRun(
     logger.info(backend);
     for (const note of notes) logger.info(note);
     if (note) logger.info(note);
-    const loaded = readModel(checkpoint);
-    let reference: DegradationTransformer | undefined;
+    if (checkpoints.length > 1) logger.info(ensembleNote(checkpoints.length));
+    let loaded: LoadedForecaster | undefined;
     let bar: ProgressDisplay | undefined;
     try {
       const { contextLength, horizon } = sets[0].dataset;
-      refuseOtherWindows(loaded, {
-        contextLength,
-        horizon: flags.horizon ? loaded.description.horizon : horizon,
-      });
-      if (horizon > loaded.description.horizon) {
+      loaded = readForecaster(forecasting, { withReferences: true });
+      const { members, references, description } = loaded;
+      refuseOtherWindows(loaded, { contextLength, horizon: flags.horizon ? description.horizon : horizon });
+      if (horizon > description.horizon) {
         logger.info(
-          `the horizon of ${horizon} steps goes beyond the ${loaded.description.horizon} that the model was trained for`,
+          `the horizon of ${horizon} steps goes beyond the ${description.horizon} that the model was trained for`,
         );
       }
-      reference = readReference(checkpoint, loaded);
-      if (!reference) logger.info('this run was not fine-tuned: policy and reference are the same model');
+      const models = { policy: members, referencePolicy: references };
+      if (members === references)
+        logger.info('this run was not fine-tuned: policy and reference are the same model');
       const { samples, seed, threshold } = flags;
-      const models = { policy: loaded.model, referencePolicy: reference ?? loaded.model };
       const sequences = ({ windows }: JudgedWindows): number =>
         generatedSequences({ windows, samples, ...models });
       const total = judged.reduce((sum, set) => sum + sequences(set), 0);
@@ -284,13 +274,11 @@ export async function evaluateRun(
         const { name, dataset, windows } = set;
         const result = evaluate({
           dataset,
-          environment: new DegradationEnvironment(dataset, loaded.tokeniser),
-          tokeniser: loaded.tokeniser,
           windows,
           ...models,
           samples,
           shape,
-          trainedHorizon: loaded.description.horizon,
+          trainedHorizon: description.horizon,
           seed,
           threshold,
           calibration: calibration && calibrationOf(calibration, name),
@@ -307,8 +295,7 @@ export async function evaluateRun(
       return { run, evaluations, charts: [...charts, ...trainingChart(run, 'reward', caption)] };
     } finally {
       bar?.done();
-      reference?.dispose();
-      loaded.model.dispose();
+      loaded?.dispose();
     }
   });
 }

@@ -6,9 +6,15 @@ import type { Command } from 'commander';
 
 import { chooseCalibration, type CalibrationChoice } from '../calibration.js';
 import { addDataFlags, fileSource, type DataFlags } from '../data-source.js';
+import {
+  ensembleNote,
+  openForecaster,
+  readForecaster,
+  type ForecasterChoice,
+  type LoadedForecaster,
+} from '../ensemble.js';
 import { integer, number } from '../flags.js';
 import { crossingRule, forecastUnit, forecastUnits, type UnitForecast } from '../forecasting.js';
-import { openForecastRun, readModel, type CheckpointChoice, type LoadedModel } from '../model-files.js';
 import type { ForecastShape } from '../paths.js';
 import { progress } from '../progress.js';
 import {
@@ -25,16 +31,15 @@ import {
 import { renderTextTable } from '../report/table.js';
 import {
   addBackendFlags,
-  addCheckpointFlag,
+  addForecasterFlags,
   prepareFile,
   startBackend,
   addShapeFlags,
   type BackendFlags,
 } from './shared.js';
 
-interface ForecastFlags extends DataFlags, BackendFlags, ForecastShape {
+interface ForecastFlags extends DataFlags, BackendFlags, ForecastShape, ForecasterChoice {
   run: string;
-  checkpoint?: CheckpointChoice;
   horizon?: number;
   paths: number;
   threshold?: number;
@@ -54,7 +59,7 @@ export function addForecast(program: Command): void {
     .command('forecast')
     .description('Forecast each unit of a file from its last points, and when it will cross a threshold.')
     .requiredOption('--run <folder>', 'run whose model forecasts: of pretrain, or of train on forecasts');
-  addCheckpointFlag(command);
+  addForecasterFlags(command);
   addDataFlags(command)
     .option(
       '--horizon <steps>',
@@ -97,17 +102,17 @@ async function runForecast(flags: ForecastFlags): Promise<void> {
   const files = prepareFiles(flags);
   const source = fileSource(flags);
   if (!source) throw new ConfigError('--data FILE is needed: the histories to forecast.');
-  const { run, checkpoint } = openForecastRun(flags.run, flags.checkpoint);
-  const { file: calibration, note } = chooseCalibration(run, checkpoint, flags.calibrated, flags);
+  const forecasting = openForecaster(flags.run, flags);
+  const { file: calibration, note } = chooseCalibration(forecasting, flags.calibrated, flags);
   const set = loadSeries(source, { leaveOutBadUnits: true });
   console.error(await startBackend(flags));
-  const loaded = readModel(checkpoint);
+  const loaded = readForecaster(forecasting);
   try {
     const report = forecastAll(flags, { set, loaded, calibration: calibration?.calibration, note });
-    if (report.forecasts.length > 0) await write(files, report, run.path);
+    if (report.forecasts.length > 0) await write(files, report, forecasting.run.path);
     tell(files, report);
   } finally {
-    loaded.model.dispose();
+    loaded.dispose();
   }
 }
 
@@ -144,7 +149,7 @@ function prepareFiles({ out, plot, json, threshold, samplePaths, data = [] }: Fo
 /** What is forecast, and with what. */
 interface ForecastParts {
   set: SeriesSet;
-  loaded: LoadedModel;
+  loaded: LoadedForecaster;
   calibration?: Calibration;
   /** What is to be said about the calibration. */
   note?: string;
@@ -154,7 +159,7 @@ function forecastAll(
   flags: ForecastFlags,
   { set, loaded, calibration, note: calibrationNote }: ForecastParts,
 ): ForecastReport {
-  const { model, tokeniser, description } = loaded;
+  const { members, description } = loaded;
   const { contextLength } = description;
   const { horizon = description.horizon, paths, trim, lineShare, seed, threshold } = flags;
   const { units, leftOut, notes } = forecastUnits(set, { contextLength, threshold });
@@ -165,6 +170,7 @@ function forecastAll(
       `the horizon of ${horizon} steps goes beyond the ${description.horizon} that the model was trained for: beyond them a path goes on from its own last ${contextLength} points.`,
     );
   }
+  if (members.length > 1) told.push(ensembleNote(members.length));
   if (calibrationNote) told.push(calibrationNote);
   for (const note of told) console.error(showControls(note));
   const bar = progress({ label: 'forecasting', total: units.length * paths, unit: 'paths' });
@@ -175,8 +181,7 @@ function forecastAll(
   try {
     for (const unit of units) {
       const options = {
-        model,
-        tokeniser,
+        members,
         horizon,
         trainedHorizon: description.horizon,
         paths,

@@ -69,6 +69,7 @@ interface PretrainFlags extends DataFlags, CorpusFlags, RunFlags, BackendFlags {
   batchSize: number;
   lr: number;
   seed: number;
+  splitSeed?: number;
   set: string[];
 }
 
@@ -99,6 +100,11 @@ export function addPretrain(program: Command): void {
     .option('--batch-size <windows>', 'windows a step', integer(1), pretrainOptions.parse({}).batchSize)
     .option('--lr <rate>', 'peak learning rate', number({ above: 0 }), pretrainOptions.parse({}).learningRate)
     .option('--seed <number>', 'seed of the split, the weights and the order of the windows', integer(0), 0)
+    .option(
+      '--split-seed <number>',
+      'seed of which units are held out: that of another run, to forecast together with it (default: --seed)',
+      integer(0),
+    )
     .option(
       '--set <group.key=value>',
       'any other option of model, tokeniser or pretrain, for example model.layers=2; repeatable',
@@ -131,10 +137,10 @@ function resolvePretrain(flags: PretrainFlags): PretrainRunConfig {
           ? { corpus }
           : files
             ? { files }
-            : { simulated: { laws: flags.simulator, units: flags.units, seed } },
+            : { simulated: { laws: flags.simulator, units: flags.units, seed: flags.splitSeed ?? seed } },
         windows: { contextLength, horizon, stride },
         holdoutShare: flags.holdout,
-        splitSeed: seed,
+        splitSeed: flags.splitSeed ?? seed,
       },
       model: { attentionWindow: contextLength + horizon, ...settings['model'], ...shared },
       tokeniser: { ...settings['tokeniser'], ...shared },

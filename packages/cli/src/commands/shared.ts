@@ -56,13 +56,15 @@ export function addShapeFlags(command: Command): Command {
     );
 }
 
-/** The flag of every command that reads a run of forecasts. */
-export function addCheckpointFlag(command: Command): Command {
-  return command.option(
-    '--checkpoint <which>',
-    'latest, best or the number of an update (default: best of pretrain, latest of train)',
-    checkpointChoice,
-  );
+/** The flags of every command that reads a run of forecasts: those of `ForecasterChoice`. */
+export function addForecasterFlags(command: Command): Command {
+  return command
+    .option(
+      '--checkpoint <which>',
+      'latest, best or the number of an update (default: best of pretrain, latest of train)',
+      checkpointChoice,
+    )
+    .option('--no-ensemble', "forecasts: with this run's model alone, though rollcast ensemble named others");
 }
 
 function checkpointChoice(text: string): CheckpointChoice {

@@ -6,6 +6,7 @@
  *   events.out.tfevents.*     the same for TensorBoard
  *   checkpoints/  plots/  report.html  log.jsonl
  *   calibration.json          how `rollcast calibrate` moves the quantiles of forecasts
+ *   ensemble.json             other runs that forecast together with this one
  *   .lock/                    while a process writes there
  */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
@@ -168,6 +169,9 @@ export class RunDirectory {
   get calibrationFile(): string {
     return join(this.path, 'calibration.json');
   }
+  get ensembleFile(): string {
+    return join(this.path, 'ensemble.json');
+  }
 
   /** The log, one JSON object a line. */
   get logFile(): string {
@@ -291,7 +295,7 @@ function removeRun(path: string): void {
   removeMatching(join(path, CHECKPOINTS), /^(\.?update-\d{6,}.*|\.?best\.json.*)$/);
   removeMatching(
     path,
-    /^(metrics\.jsonl|log\.jsonl|report\.html|result\.json|calibration\.json|events\.out\.tfevents\..*)$/,
+    /^(metrics\.jsonl|log\.jsonl|report\.html|result\.json|calibration\.json|ensemble\.json|events\.out\.tfevents\..*)$/,
   );
   removeMatching(join(path, PLOTS), /\.(svg|png)$/);
   removeMatching(join(path, 'dumps'), FOLDER_OF_UPDATE);

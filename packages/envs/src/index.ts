@@ -17,7 +17,12 @@ export {
 export type { BaselineName, Forecast, ParabolaFit } from './degradation/baselines.js';
 export { pairedBootstrap, pairErrors } from './degradation/bootstrap.js';
 export type { BootstrapResult, PairedErrors } from './degradation/bootstrap.js';
-export { CALIBRATED_LEVELS, calibratePaths, fitCalibration, weightsTowards } from './degradation/conformal.js';
+export {
+  CALIBRATED_LEVELS,
+  calibratePaths,
+  fitCalibration,
+  weightsTowards,
+} from './degradation/conformal.js';
 export type { Calibration, CalibrationOptions, CalibrationSet } from './degradation/conformal.js';
 export { crossingSummary, firstPassage } from './degradation/crossing.js';
 export type { CrossingSummary } from './degradation/crossing.js';

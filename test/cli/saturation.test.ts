@@ -20,5 +20,14 @@ test('points in the first and last bins are counted, over all windows and paths'
       [3.1, 1e6],
     ],
   ];
-  expect(outermostShare([{ tokeniser }], [window, window], paths)).toBe(4 / 8);
+  expect(outermostShare([{ tokeniser }], [window, window], paths, 2)).toBe(4 / 8);
+});
+
+test('beyond the trained horizon a stretch counts in the scaling of the points before it', () => {
+  const tokeniser = new Tokeniser({ vocabularySize: 4, bins: 'uniform', limit: 2 });
+  // flat from 2 on: far off the line through 0, 1, 2; the next stretch goes on from 2, 2, 2
+  const window = windowOf([0, 1, 2], [2, 2, 2, 2, 2, 2]);
+  const flat = [[2, 2, 2, 2, 2, 2]];
+  expect(outermostShare([{ tokeniser }], [window], [flat], 6)).toBe(6 / 6);
+  expect(outermostShare([{ tokeniser }], [window], [flat], 3)).toBe(3 / 6);
 });

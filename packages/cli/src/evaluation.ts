@@ -106,7 +106,7 @@ export function evaluate(options: EvaluateOptions): EvaluationWithPaths {
   const exposure = (members: EvaluateOptions['policy'], { sampled }: PolicyForecasts): ExposureCurve =>
     exposureCurve(members, windows, sampled.map(meanPath));
   const outermost = (paths: readonly (readonly ArrayLike<number>[])[]): number =>
-    outermostShare(options.policy, windows, paths);
+    outermostShare(options.policy, windows, paths, options.trainedHorizon);
   const exposureOfReference = exposure(options.referencePolicy, reference);
   const evaluation: Evaluation = {
     dataset: set.name,

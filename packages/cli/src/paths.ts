@@ -138,7 +138,7 @@ function generatePaths(
 }
 
 /** The last W points of a context of W points and what follows it. */
-function lastPoints(context: ArrayLike<number>, path: Float64Array): ArrayLike<number> {
+export function lastPoints(context: ArrayLike<number>, path: ArrayLike<number>): ArrayLike<number> {
   if (path.length === 0) return context;
-  return Float64Array.from([...Array.from(context), ...path].slice(-context.length));
+  return Float64Array.from([...Array.from(context), ...Array.from(path)].slice(-context.length));
 }

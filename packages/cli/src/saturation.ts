@@ -1,11 +1,12 @@
 /** Whether forecasts run into the ends of what the tokens can express. */
 import type { DegradationWindow, ValueTokeniser } from '@rollcast/envs';
 
-import type { PathModel } from './paths.js';
+import { lastPoints, type PathModel } from './paths.js';
 
 /**
  * Share of points that lie in the first or last bin, which stand for everything beyond: where a forecast drifts off, it ends there.
- * Of an ensemble the mean over the tokenisers of its members.
+ * Beyond the trained horizon each stretch counts in the scaling that it is made with, that of the W points before it. Of an ensemble the
+ * mean over the tokenisers of its members.
  *
  * @param paths - [n][paths][L] oriented, of the same windows
  */
@@ -13,25 +14,32 @@ export function outermostShare(
   members: readonly Pick<PathModel, 'tokeniser'>[],
   windows: readonly DegradationWindow[],
   paths: readonly (readonly ArrayLike<number>[])[],
+  trainedHorizon: number,
 ): number {
-  return members.reduce((sum, { tokeniser }) => sum + shareOf(tokeniser, windows, paths), 0) / members.length;
+  const shares = members.map(({ tokeniser }) => shareOf(tokeniser, windows, paths, trainedHorizon));
+  return shares.reduce((sum, share) => sum + share, 0) / members.length;
 }
 
 function shareOf(
   tokeniser: ValueTokeniser,
   windows: readonly DegradationWindow[],
   paths: readonly (readonly ArrayLike<number>[])[],
+  trainedHorizon: number,
 ): number {
   const last = tokeniser.vocabularySize - 1;
   let outermost = 0;
   let points = 0;
   windows.forEach(({ context }, w) => {
-    const scaling = tokeniser.fit(context);
     for (const path of paths[w]) {
-      for (const token of tokeniser.encode(path, scaling, context.length)) {
-        if (token === 0 || token === last) outermost++;
+      const values = Array.from(path);
+      for (let start = 0; start < values.length; start += trainedHorizon) {
+        const scaling = tokeniser.fit(lastPoints(context, values.slice(0, start)));
+        const stretch = values.slice(start, start + trainedHorizon);
+        for (const token of tokeniser.encode(stretch, scaling, context.length)) {
+          if (token === 0 || token === last) outermost++;
+        }
       }
-      points += path.length;
+      points += values.length;
     }
   });
   return outermost / points;

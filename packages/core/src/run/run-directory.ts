@@ -169,6 +169,7 @@ export class RunDirectory {
   get calibrationFile(): string {
     return join(this.path, 'calibration.json');
   }
+  /** Other runs that forecast together with this one; `rollcast ensemble` writes it. */
   get ensembleFile(): string {
     return join(this.path, 'ensemble.json');
   }

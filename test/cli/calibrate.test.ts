@@ -7,7 +7,7 @@ import { tf } from '@rollcast/core';
 import { CALIBRATED_LEVELS } from '@rollcast/envs';
 
 import { temporaryFolder } from '../support/temporary.js';
-import { cellsCsv, rollcast, type CommandResult } from './support.js';
+import { cellsCsv, refused, rollcast, succeed, type CommandResult } from './support.js';
 
 // A model that is too small to be good: what is tested is what becomes of its intervals.
 const folder = temporaryFolder();
@@ -37,22 +37,6 @@ interface EvaluationJson {
 }
 const json = <T>(name: string): T => JSON.parse(readFileSync(at(name), 'utf8')) as T;
 const calibrationFile = 'pre/calibration.json';
-
-async function succeed(...args: string[]): Promise<CommandResult> {
-  const result = await rollcast(...args);
-  expect({ args, code: result.code, err: result.code === 0 ? '' : result.err }).toEqual({
-    args,
-    code: 0,
-    err: '',
-  });
-  return result;
-}
-async function refused(message: RegExp, ...args: string[]): Promise<void> {
-  const { code, err } = await rollcast(...args);
-  expect(err).toMatch(message);
-  expect(err).not.toMatch(/\n\s+at /);
-  expect(code).toBe(2);
-}
 
 beforeAll(async () => {
   writeFileSync(at('cells.csv'), cellsCsv(12, 60));

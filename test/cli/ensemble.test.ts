@@ -7,7 +7,7 @@ import { DegradationTransformer, RandomStream, Tokeniser, tf } from '@rollcast/c
 
 import { greedyPaths, samplePaths } from '../../packages/cli/src/paths.js';
 import { temporaryFolder } from '../support/temporary.js';
-import { cellsCsv, rollcast, type CommandResult } from './support.js';
+import { cellsCsv, refused, rollcast, succeed, type CommandResult } from './support.js';
 
 const folder = temporaryFolder();
 const at = (name: string): string => join(folder, name);
@@ -21,21 +21,6 @@ interface EvaluationJson {
 }
 const json = (name: string): EvaluationJson => JSON.parse(readFileSync(at(name), 'utf8')) as EvaluationJson;
 
-async function succeed(...args: string[]): Promise<CommandResult> {
-  const result = await rollcast(...args);
-  expect({ args, code: result.code, err: result.code === 0 ? '' : result.err }).toEqual({
-    args,
-    code: 0,
-    err: '',
-  });
-  return result;
-}
-async function refused(message: RegExp, ...args: string[]): Promise<void> {
-  const { code, err } = await rollcast(...args);
-  expect(err).toMatch(message);
-  expect(err).not.toMatch(/\n\s+at /);
-  expect(code).toBe(2);
-}
 const pretrain = (name: string, ...more: string[]): Promise<CommandResult> =>
   succeed(
     ...['pretrain', '--data', at('cells.csv'), '--context', '12', '--horizon', '8', '--holdout', '0.5'],

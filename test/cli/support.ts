@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { jest } from '@jest/globals';
+import { expect, jest } from '@jest/globals';
 
 import { main } from '@rollcast/cli';
 
@@ -33,6 +33,25 @@ export async function rollcast(...args: string[]): Promise<CommandResult> {
     process.exitCode = 0;
   }
   return result;
+}
+
+/** Runs one command line that must end well. */
+export async function succeed(...args: string[]): Promise<CommandResult> {
+  const result = await rollcast(...args);
+  expect({ args, code: result.code, err: result.code === 0 ? '' : result.err }).toEqual({
+    args,
+    code: 0,
+    err: '',
+  });
+  return result;
+}
+
+/** Runs one command line that must be refused: a message without a stack, and exit code 2. */
+export async function refused(message: RegExp, ...args: string[]): Promise<void> {
+  const { code, err } = await rollcast(...args);
+  expect(err).toMatch(message);
+  expect(err).not.toMatch(/\n\s+at /);
+  expect(code).toBe(2);
 }
 
 /** A CSV of falling, slightly noisy histories: `units` cells of `length` cycles. */

@@ -1,5 +1,5 @@
 /** `calibration.json` of a run: how the paths of its forecasts are moved, and what that was found on. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 
 import {
   CheckpointError,
@@ -8,7 +8,6 @@ import {
   rollcastVersion,
   suggestion,
   writeFileAtomically,
-  zodProblems,
   type RunDirectory,
 } from '@rollcast/core';
 import { INTERVALS, listNames, type Calibration, type DegradationWindow } from '@rollcast/envs';
@@ -16,6 +15,7 @@ import { z } from 'zod';
 
 import type { ForecastingRun } from './ensemble.js';
 import { quoted } from './flags.js';
+import { readWritten } from './model-files.js';
 import type { ForecastShape } from './paths.js';
 import { counted } from './report/table.js';
 import type { JudgedSet } from './windows.js';
@@ -61,23 +61,14 @@ export function writeCalibration(run: RunDirectory, content: Omit<CalibrationFil
 
 /** @throws {CheckpointError} when the file is damaged */
 export function readCalibration({ calibrationFile: path }: RunDirectory): CalibrationFile | undefined {
-  if (!existsSync(path)) return undefined;
-  let value: unknown;
-  try {
-    value = JSON.parse(readFileSync(path, 'utf8'));
-  } catch {
-    throw new CheckpointError(`${path} is not JSON. Run rollcast calibrate again, or delete it.`);
-  }
-  const parsed = calibrationFile.safeParse(value);
-  if (!parsed.success) {
-    throw new CheckpointError(`${path} cannot be used: ${zodProblems(parsed.error)}. Run rollcast calibrate again, or delete it.`); // prettier-ignore
-  }
-  for (const { levels, factors } of [parsed.data.calibration, ...Object.values(parsed.data.bySet)]) {
+  const file = readWritten(path, calibrationFile, 'calibrate');
+  if (!file) return undefined;
+  for (const { levels, factors } of [file.calibration, ...Object.values(file.bySet)]) {
     if (factors.some(({ length }) => length !== levels.length)) {
       throw new CheckpointError(`${path} cannot be used: every block needs ${levels.length} factors. Run rollcast calibrate again, or delete it.`); // prettier-ignore
     }
   }
-  return parsed.data;
+  return file;
 }
 
 /** The factors for a set: its own, or those of all sets where it has none. */
@@ -97,10 +88,11 @@ export type CalibrationChoice = boolean | string;
  * @throws {ConfigError} when one is wanted and there is none for this checkpoint, or none of the set that is named
  */
 export function chooseCalibration(
-  { run, checkpoint, checkpoints }: ForecastingRun,
+  forecasting: ForecastingRun,
   wanted: CalibrationChoice | undefined,
   shape: ForecastShape,
 ): { file?: CalibrationFile; note?: string } {
+  const { run } = forecasting;
   if (wanted === false) {
     return existsSync(run.calibrationFile)
       ? { note: `intervals are not calibrated (--no-calibrated), though ${run.calibrationFile} exists.` }
@@ -113,19 +105,10 @@ export function chooseCalibration(
       throw new ConfigError(`--calibrated: ${run.path} has no calibration.json; make it with ${make}.`);
     return {};
   }
-  if (file.update !== checkpoint.update) {
-    const why = `${run.calibrationFile} was made for update ${file.update}, and this is update ${checkpoint.update}`;
-    if (wanted) throw new ConfigError(`--calibrated: ${why}; run ${make} --checkpoint ${checkpoint.update}.`);
-    return { note: `intervals are not calibrated: ${why}.` };
-  }
-  if (file.models !== checkpoints.length) {
-    const why = `${run.calibrationFile} was made with ${counted(file.models, 'model')}, and this is ${checkpoints.length}`;
-    if (wanted) throw new ConfigError(`--calibrated: ${why}; run ${make}.`);
-    return { note: `intervals are not calibrated: ${why}.` };
-  }
-  if (shapeFlags(file.shape) !== shapeFlags(shape)) {
-    const why = `${run.calibrationFile} was made with ${shapeFlags(file.shape)}, and this is ${shapeFlags(shape)}`;
-    if (wanted) throw new ConfigError(`--calibrated: ${why}; run ${make} ${shapeFlags(shape)}.`);
+  const other = differenceOf(file, forecasting, shape);
+  if (other) {
+    const why = `${run.calibrationFile} was made ${other.made}`;
+    if (wanted) throw new ConfigError(`--calibrated: ${why}; run ${[make, ...other.flags].join(' ')}.`);
     return { note: `intervals are not calibrated: ${why}.` };
   }
   if (typeof wanted === 'string')
@@ -135,6 +118,25 @@ export function chooseCalibration(
     file,
     note: `intervals are calibrated on ${of.join(', ')}${wanted ? '' : '; --no-calibrated turns it off'}.`,
   };
+}
+
+/** What a calibration was made for instead, if it was, and the flags of `calibrate` that make it anew. */
+function differenceOf(
+  file: CalibrationFile,
+  { checkpoint: { update }, checkpoints }: ForecastingRun,
+  shape: ForecastShape,
+): { made: string; flags: readonly string[] } | undefined {
+  if (file.update !== update) {
+    return {
+      made: `for update ${file.update}, and this is update ${update}`,
+      flags: [`--checkpoint ${update}`],
+    };
+  }
+  if (file.models !== checkpoints.length) {
+    return { made: `with ${counted(file.models, 'model')}, and this is ${checkpoints.length}`, flags: [] };
+  }
+  const [before, now] = [file.shape, shape].map(shapeFlags);
+  return before === now ? undefined : { made: `with ${before}, and this is ${now}`, flags: [now] };
 }
 
 /**

@@ -3,16 +3,14 @@
  * Models that were trained alike from other random numbers err differently where the data do not tell; the mixture of their
  * distributions errs less than each and is less sure of itself (Lakshminarayanan et al. 2017, arXiv:1612.01474).
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 
 import {
-  CheckpointError,
   ConfigError,
   rollcastVersion,
   writeFileAtomically,
-  zodProblems,
   type Checkpoint,
   type RunDirectory,
 } from '@rollcast/core';
@@ -20,8 +18,10 @@ import { z } from 'zod';
 
 import {
   openForecastRun,
+  readDescription,
   readModel,
   readReference,
+  readWritten,
   type CheckpointChoice,
   type LoadedModel,
 } from './model-files.js';
@@ -71,17 +71,8 @@ export function openForecaster(
 
 /** Folders of the other members, none where there is no file. @throws {CheckpointError} when the file is damaged */
 function readEnsemble({ path, ensembleFile: file }: RunDirectory): string[] {
-  if (!existsSync(file)) return [];
-  let value: unknown;
-  try {
-    value = JSON.parse(readFileSync(file, 'utf8'));
-  } catch {
-    throw new CheckpointError(`${file} is not JSON. Run rollcast ensemble again, or delete it.`);
-  }
-  const parsed = ensembleFile.safeParse(value);
-  if (!parsed.success)
-    throw new CheckpointError(`${file} cannot be used: ${zodProblems(parsed.error)}. Run rollcast ensemble again, or delete it.`); // prettier-ignore
-  return parsed.data.members.map((folder) => resolve(path, folder));
+  const { members } = readWritten(file, ensembleFile, 'ensemble') ?? { members: [] };
+  return members.map((folder) => resolve(path, folder));
 }
 
 /**
@@ -116,15 +107,11 @@ export function writeEnsemble(path: string, others: readonly string[]): RunDirec
   return run;
 }
 
-function readDescription(checkpoint: Checkpoint): LoadedModel['description'] {
-  const { model, description } = readModel(checkpoint);
-  model.dispose();
-  return description;
-}
-
-/** What the user is told of an ensemble. */
-export function ensembleNote(models: number): string {
-  return `${models} models forecast together (rollcast ensemble); --no-ensemble takes the first alone.`;
+/** What the user is told of an ensemble; nothing of a model that forecasts alone. */
+export function ensembleNotes({ checkpoints: { length } }: ForecastingRun): string[] {
+  return length > 1
+    ? [`${length} models forecast together (rollcast ensemble); --no-ensemble takes the first alone.`]
+    : [];
 }
 
 /** The models of a run that forecasts. The holder disposes them. */

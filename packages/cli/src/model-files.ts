@@ -1,4 +1,6 @@
 /** Models and policies as files of a checkpoint: arrays in safetensors, everything else in JSON. */
+import { existsSync, readFileSync } from 'node:fs';
+
 import {
   CheckpointError,
   CheckpointStore,
@@ -130,8 +132,8 @@ function algorithmFiles({ arrays, values }: AlgorithmState): Files {
   return { [OPTIMIZER]: encodeSafetensors(arrays), [STATE]: `${JSON.stringify(values, null, 2)}\n` };
 }
 
-/** The model of a checkpoint. @throws {CheckpointError} when a file is missing or does not fit */
-export function readModel(checkpoint: Checkpoint): LoadedModel {
+/** What a checkpoint says of its model. @throws {CheckpointError} when that is missing or contradicts itself */
+export function readDescription(checkpoint: Checkpoint): ModelDescription {
   const parsed = modelFile.safeParse(readJson(checkpoint, MODEL));
   if (!parsed.success) {
     throw new CheckpointError(`${checkpoint.path}/${MODEL} cannot be used: ${zodProblems(parsed.error)}`);
@@ -142,6 +144,12 @@ export function readModel(checkpoint: Checkpoint): LoadedModel {
       `${checkpoint.path}: the model has a vocabulary of ${description.model.vocabularySize} tokens and its tokeniser one of ${description.tokeniser.vocabularySize}.`,
     );
   }
+  return description;
+}
+
+/** The model of a checkpoint. @throws {CheckpointError} when a file is missing or does not fit */
+export function readModel(checkpoint: Checkpoint): LoadedModel {
+  const description = readDescription(checkpoint);
   const tokeniser = new Tokeniser(description.tokeniser);
   const model = new DegradationTransformer(description.model);
   loadWeights(model, checkpoint, WEIGHTS);
@@ -264,6 +272,26 @@ function file(checkpoint: Checkpoint, name: string): Buffer {
   const content = checkpoint.files[name];
   if (!content) throw new CheckpointError(`${checkpoint.path} has no ${name}.`);
   return content;
+}
+
+/**
+ * A JSON file that a command wrote into a run folder, or undefined where there is none.
+ *
+ * @param command - the one that writes it
+ * @throws {CheckpointError} when it is damaged
+ */
+export function readWritten<T>(path: string, schema: z.ZodType<T>, command: string): T | undefined {
+  if (!existsSync(path)) return undefined;
+  const wayOut = `Run rollcast ${command} again, or delete it.`;
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    throw new CheckpointError(`${path} is not JSON. ${wayOut}`);
+  }
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) throw new CheckpointError(`${path} cannot be used: ${zodProblems(parsed.error)}. ${wayOut}`); // prettier-ignore
+  return parsed.data;
 }
 
 /** A JSON file. @throws {CheckpointError} when it is missing or damaged */

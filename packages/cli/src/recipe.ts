@@ -107,12 +107,16 @@ export function readRecipe(name: string, readBefore: readonly string[] = []): Re
 
 /** The folder of the pre-trained model. */
 export function pretrainedFolder(out: string): string {
-  return `${out.replace(/[/\\]+$/, '')}-pretrained`;
+  return besideFolder(out, 'pretrained');
 }
 
 /** The folder of a member's run, from 0: the first one's is that of the forecaster. */
 function memberFolder(out: string, member: number): string {
-  return member === 0 ? out : `${out.replace(/[/\\]+$/, '')}-${member + 1}`;
+  return member === 0 ? out : besideFolder(out, String(member + 1));
+}
+
+function besideFolder(folder: string, name: string): string {
+  return `${folder.replace(/[/\\]+$/, '')}-${name}`;
 }
 
 /**

@@ -30,10 +30,11 @@ function shareOf(
   let outermost = 0;
   let points = 0;
   windows.forEach(({ context }, w) => {
+    const first = tokeniser.fit(context);
     for (const path of paths[w]) {
       const values = Array.from(path);
       for (let start = 0; start < values.length; start += trainedHorizon) {
-        const scaling = tokeniser.fit(lastPoints(context, values.slice(0, start)));
+        const scaling = start === 0 ? first : tokeniser.fit(lastPoints(context, values.slice(0, start)));
         const stretch = values.slice(start, start + trainedHorizon);
         for (const token of tokeniser.encode(stretch, scaling, context.length)) {
           if (token === 0 || token === last) outermost++;

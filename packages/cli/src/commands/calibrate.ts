@@ -16,7 +16,7 @@ import { Option, type Command } from 'commander';
 import { guaranteeOf, splitWindows, writeCalibration } from '../calibration.js';
 import { addDataFlags, type DataFlags } from '../data-source.js';
 import {
-  ensembleNote,
+  ensembleNotes,
   openForecaster,
   readForecaster,
   type ForecasterChoice,
@@ -110,8 +110,7 @@ async function runCalibrate(flags: CalibrateFlags): Promise<void> {
   const backend = await startBackend(flags);
   await withLogger(run, (logger) => {
     logger.info(backend);
-    for (const note of notes) logger.info(note);
-    if (forecasting.checkpoints.length > 1) logger.info(ensembleNote(forecasting.checkpoints.length));
+    for (const note of [...notes, ...ensembleNotes(forecasting)]) logger.info(note);
     const loaded = readForecaster(forecasting);
     try {
       refuseOtherWindows(loaded, sets[0].dataset);

@@ -7,7 +7,7 @@ import { Option, type Command } from 'commander';
 import { calibrationOf, calibrationToJudge, type CalibrationChoice } from '../calibration.js';
 import { DATA_FLAGS, addDataFlags, fileSource, parseRecipe } from '../data-source.js';
 import {
-  ensembleNote,
+  ensembleNotes,
   openForecaster,
   readForecaster,
   type ForecasterChoice,
@@ -232,7 +232,7 @@ export async function evaluateRun(
   backend: string,
 ): Promise<{ run: RunDirectory; evaluations: Evaluation[]; charts: ReportChart[] }> {
   const forecasting = openForecaster(flags.run, flags);
-  const { run, checkpoints } = forecasting;
+  const { run } = forecasting;
   const { trim, lineShare } = { ...FORECAST_SHAPE, ...flags };
   const shape = { trim, lineShare };
   const { sets, notes } = evaluationSets(flags, run);
@@ -243,9 +243,8 @@ export async function evaluateRun(
   const judged = judgedWindows(sets, flags, calibration);
   return withLogger(run, async (logger) => {
     logger.info(backend);
-    for (const note of notes) logger.info(note);
+    for (const note of [...notes, ...ensembleNotes(forecasting)]) logger.info(note);
     if (note) logger.info(note);
-    if (checkpoints.length > 1) logger.info(ensembleNote(checkpoints.length));
     let loaded: LoadedForecaster | undefined;
     let bar: ProgressDisplay | undefined;
     try {

@@ -7,7 +7,7 @@ import type { Command } from 'commander';
 import { chooseCalibration, type CalibrationChoice } from '../calibration.js';
 import { addDataFlags, fileSource, type DataFlags } from '../data-source.js';
 import {
-  ensembleNote,
+  ensembleNotes,
   openForecaster,
   readForecaster,
   type ForecasterChoice,
@@ -108,7 +108,12 @@ async function runForecast(flags: ForecastFlags): Promise<void> {
   console.error(await startBackend(flags));
   const loaded = readForecaster(forecasting);
   try {
-    const report = forecastAll(flags, { set, loaded, calibration: calibration?.calibration, note });
+    const report = forecastAll(flags, {
+      set,
+      loaded,
+      calibration: calibration?.calibration,
+      notes: [...ensembleNotes(forecasting), ...(note ? [note] : [])],
+    });
     if (report.forecasts.length > 0) await write(files, report, forecasting.run.path);
     tell(files, report);
   } finally {
@@ -151,13 +156,13 @@ interface ForecastParts {
   set: SeriesSet;
   loaded: LoadedForecaster;
   calibration?: Calibration;
-  /** What is to be said about the calibration. */
-  note?: string;
+  /** What is to be said about models and calibration. */
+  notes: readonly string[];
 }
 
 function forecastAll(
   flags: ForecastFlags,
-  { set, loaded, calibration, note: calibrationNote }: ForecastParts,
+  { set, loaded, calibration, notes: ofModel }: ForecastParts,
 ): ForecastReport {
   const { members, description } = loaded;
   const { contextLength } = description;
@@ -170,8 +175,7 @@ function forecastAll(
       `the horizon of ${horizon} steps goes beyond the ${description.horizon} that the model was trained for: beyond them a path goes on from its own last ${contextLength} points.`,
     );
   }
-  if (members.length > 1) told.push(ensembleNote(members.length));
-  if (calibrationNote) told.push(calibrationNote);
+  told.push(...ofModel);
   for (const note of told) console.error(showControls(note));
   const bar = progress({ label: 'forecasting', total: units.length * paths, unit: 'paths' });
   const forecasts: UnitForecast[] = [];

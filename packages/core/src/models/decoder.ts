@@ -6,23 +6,18 @@ import { rotaryTable, rotate, rotationMatrices } from '../nn/rotary.js';
 import type { Generation } from '../policy.js';
 import type { Uniforms } from '../stratified-uniforms.js';
 import { compile, readValues, tf, type CompiledFunction } from '../tf.js';
-import {
-  columns,
-  copyColumns,
-  equalNeighbours,
-  greatestCommonDivisor,
-  partsOf,
-  type Part,
-} from './batch-parts.js';
+import { columns, copyColumns, equalNeighbours, greatestCommonDivisor, partsOf } from './batch-parts.js';
 import type { ResolvedDegradationTransformerOptions } from './degradation-transformer.js';
 import {
   affine,
   feedForward,
   firstProjections,
-  predict,
+  predictTokens,
+  predictValues,
   projections,
   tokenProjections,
   transformerWeights,
+  type TransformerWeights,
 } from './transformer-weights.js';
 
 /** Tokens that one compiled call generates: enough to make the call cheap, few enough to compile quickly. */
@@ -45,6 +40,29 @@ export interface DecodeOptions {
   readonly withDistribution: boolean;
 }
 
+/** What is compiled once for a chunk of steps. */
+interface ChunkKind {
+  readonly steps: number;
+  readonly greedy: boolean;
+  readonly withDistribution: boolean;
+  /** Whether another chunk follows, which needs the caches. */
+  readonly goesOn: boolean;
+  /** Of the first chunk, which reads the context: how many rows after one another share one. */
+  readonly sharedBy?: number;
+}
+
+/** What a chunk of steps goes on from. */
+interface ChunkInputs {
+  /** [B] the token that the first step reads. */
+  readonly last: tf.Tensor1D;
+  /** [d, d] each, the rotation of every step. */
+  readonly turns: readonly tf.Tensor[];
+  /** [B] each, uniform numbers; the most likely token is taken without them. */
+  readonly draws?: readonly tf.Tensor[];
+  /** Keys and values of every layer, [B, H, P, d] each, or none where nothing came before. */
+  readonly caches: readonly tf.Tensor[];
+}
+
 /** What a chunk of steps gives back. */
 type ChunkResult = {
   /** [B, C] */
@@ -55,19 +73,19 @@ type ChunkResult = {
   readonly distributions: tf.Tensor[];
   /** [B] the last token. */
   readonly last: tf.Tensor1D;
+  /** None where no chunk follows. */
   readonly caches: tf.Tensor[];
 };
 
 /**
- * Generates tokens with cached keys and values. The context but its last token is read in one pass; then every step reads
- * one token and writes its keys and values into the cache. Steps are compiled in chunks; between chunks the cache drops what
- * no later query sees, so that its size is bounded by the attention window.
+ * Generates tokens with cached keys and values. The context but its last token is read in one pass, once where several rows
+ * share it; then every step reads one token and writes its keys and values into the cache. Steps are compiled in chunks, the
+ * first with the reading of the context; between chunks the cache drops what no later query sees, so that its size is bounded
+ * by the attention window.
  *
  * It owns what it compiled: `dispose` frees it.
  */
 export class Decoder {
-  /** By how many rows share each context. */
-  private readonly prefills = new Map<number, CompiledFunction<[tf.Tensor2D], tf.Tensor[]>>();
   private readonly chunks = new Map<string, CompiledFunction<tf.Tensor[], ChunkResult>>();
 
   constructor(
@@ -82,7 +100,6 @@ export class Decoder {
     const uniforms = random?.uniforms(batchSize * horizon).map((u) => trim + (1 - 2 * trim) * u);
     const chunkCount = Math.min(MOST_CHUNKS, Math.ceil(horizon / CHUNK_STEPS));
     const steps = Math.ceil(horizon / chunkCount);
-    const chunk = this.chunk(steps, random === undefined, withDistribution);
     const generation: Generation = {
       tokens: new Int32Array(batchSize * horizon),
       logProbs: new Float32Array(batchSize * horizon),
@@ -92,17 +109,27 @@ export class Decoder {
       }),
     };
     const parts = partsOf(batchSize, PART_ROWS);
-    let states = this.start(parts, contextTokens, context);
+    const sharedBy = parts
+      .map((part) => equalNeighbours(contextTokens, part, context))
+      .reduce(greatestCommonDivisor);
+    const kind = { steps, greedy: !uniforms, withDistribution, goesOn: steps < horizon };
+    let states: Pick<ChunkResult, 'last' | 'caches'>[] = [];
     for (let start = 0; start < horizon; start += steps) {
       const results = tf.tidy(() => {
         const turns = rotationMatrices(context - 1 + start, steps, width / heads, rotaryBase);
-        return chunk.map(
-          parts.map((part, i) => {
-            const cut = { length: horizon, from: start, count: steps };
-            const draws = uniforms ? [columns(uniforms, part, cut)] : [];
-            return [states[i].last, turns, ...draws, ...states[i].caches];
-          }),
-        );
+        const inputs = parts.map((part, i): tf.Tensor[] => {
+          // cut on the host: a slice of tensors would be a graph of its own
+          const contextColumns = (from: number, count: number, every?: number): tf.Tensor2D =>
+            columns(contextTokens, part, { length: context, from, count, every });
+          const draws = uniforms
+            ? [columns(uniforms, part, { length: horizon, from: start, count: steps })]
+            : [];
+          if (start > 0) return [states[i].last, turns, ...draws, ...states[i].caches];
+          const last = tf.reshape(contextColumns(context - 1, 1), [part.rows]);
+          const before = context > 1 ? [contextColumns(0, context - 1, sharedBy)] : [];
+          return [last, turns, ...draws, ...before];
+        });
+        return this.chunk(start > 0 ? kind : { ...kind, sharedBy }).map(inputs);
       });
       tf.dispose(states);
       results.forEach((result, i) => {
@@ -123,53 +150,40 @@ export class Decoder {
   }
 
   dispose(): void {
-    for (const compiled of [this.prefills, this.chunks]) {
-      for (const one of compiled.values()) one.dispose();
-      compiled.clear();
-    }
+    for (const chunk of this.chunks.values()) chunk.dispose();
+    this.chunks.clear();
   }
 
-  /**
-   * Reads the context: its last token, and the caches of what comes before it, for every part. A context that several rows in a
-   * row share is read once.
-   */
-  private start(
-    parts: readonly Part[],
-    contextTokens: Int32Array,
-    context: number,
-  ): { last: tf.Tensor1D; caches: tf.Tensor[] }[] {
-    const times = parts
-      .map((part) => equalNeighbours(contextTokens, part, context))
-      .reduce(greatestCommonDivisor);
-    return tf.tidy(() => {
-      // cut on the host: a slice of tensors would be a graph of its own
-      const cut = (part: Part, from: number, count: number, every = 1): tf.Tensor2D =>
-        columns(contextTokens, part, { length: context, from, count, every });
-      const caches =
-        context > 1
-          ? this.prefill(times).map(parts.map((part) => [cut(part, 0, context - 1, times)]))
-          : parts.map(() => []);
-      return parts.map((part, i) => ({
-        last: tf.reshape<tf.Rank.R1>(cut(part, context - 1, 1), [part.rows]),
-        caches: caches[i],
-      }));
-    });
-  }
-
-  private prefill(times: number): CompiledFunction<[tf.Tensor2D], tf.Tensor[]> {
-    let prefill = this.prefills.get(times);
-    if (!prefill) {
-      prefill = compile((tokens) => this.readContext(tokens).map((cache) => repeatEach(cache, times)));
-      this.prefills.set(times, prefill);
+  private chunk(kind: ChunkKind): CompiledFunction<tf.Tensor[], ChunkResult> {
+    const { steps, greedy, withDistribution, goesOn, sharedBy } = kind;
+    const key = [steps, greedy, withDistribution, goesOn, sharedBy].join();
+    let chunk = this.chunks.get(key);
+    if (!chunk) {
+      chunk = compile((last: tf.Tensor, turns: tf.Tensor, ...rest: tf.Tensor[]) => {
+        const weights = transformerWeights(this.parameters, this.config);
+        const draws = greedy ? undefined : tf.unstack(rest[0], 1);
+        const before = greedy ? rest : rest.slice(1);
+        const caches =
+          sharedBy === undefined
+            ? before
+            : before
+                .flatMap((tokens) => this.readContext(tokens as tf.Tensor2D, weights))
+                .map((cache) => repeatEach(cache, sharedBy));
+        return this.decode(
+          { last: last as tf.Tensor1D, turns: tf.unstack(turns), draws, caches },
+          weights,
+          kind,
+        );
+      });
+      this.chunks.set(key, chunk);
     }
-    return prefill;
+    return chunk;
   }
 
   /** Keys and values of every layer for all tokens, as far as the next token sees them: [B, H, P, d] each. */
-  private readContext(tokens: tf.Tensor2D): tf.Tensor4D[] {
+  private readContext(tokens: tf.Tensor2D, weights: TransformerWeights): tf.Tensor4D[] {
     const [batch, length] = tokens.shape;
     const { width, heads, attentionWindow, rotaryBase } = this.config;
-    const weights = transformerWeights(this.parameters, this.config);
     const rotary = rotaryTable(0, length, width / heads, rotaryBase);
     const ids = tf.reshape<tf.Rank.R1>(tokens, [batch * length]);
     let x = embed(ids, weights.embedding);
@@ -185,43 +199,15 @@ export class Decoder {
     });
   }
 
-  private chunk(
-    steps: number,
-    greedy: boolean,
-    withDistribution: boolean,
-  ): CompiledFunction<tf.Tensor[], ChunkResult> {
-    const key = [steps, greedy, withDistribution].join();
-    let chunk = this.chunks.get(key);
-    if (!chunk) {
-      chunk = compile((last: tf.Tensor, turns: tf.Tensor, ...rest: tf.Tensor[]) => {
-        const draws = greedy ? undefined : tf.unstack(rest[0], 1);
-        const caches = greedy ? rest : rest.slice(1);
-        return this.decode(last as tf.Tensor1D, tf.unstack(turns), draws, caches, withDistribution);
-      });
-      this.chunks.set(key, chunk);
-    }
-    return chunk;
-  }
-
-  /**
-   * A chunk of steps.
-   *
-   * @param last - [B] the token that the first step reads
-   * @param turns - [d, d] each, the rotation of every step
-   * @param draws - [B] each, uniform numbers; the most likely token is taken without them
-   * @param caches - keys and values of every layer, [B, H, P, d] each, or none where nothing came before
-   */
+  /** A chunk of steps. */
   private decode(
-    last: tf.Tensor1D,
-    turns: readonly tf.Tensor[],
-    draws: readonly tf.Tensor[] | undefined,
-    caches: readonly tf.Tensor[],
-    withDistribution: boolean,
+    { last, turns, draws, caches }: ChunkInputs,
+    weights: TransformerWeights,
+    { withDistribution, goesOn }: ChunkKind,
   ): ChunkResult {
     const { heads, attentionWindow, temperature } = this.config;
     const batch = last.shape[0];
     const past = caches.length > 0 ? caches[0].shape[2]! : 0;
-    const weights = transformerWeights(this.parameters, this.config);
     const table = tokenProjections(weights);
     const size = past + turns.length;
     const headWidth = turns[0].shape[0];
@@ -229,7 +215,7 @@ export class Decoder {
       { length: 2 * weights.layers.length },
       (_, i) => new RowCache(caches[i] as tf.Tensor4D | undefined, [batch, heads, size, headWidth]),
     );
-    const taken: { token: tf.Tensor1D; logProb: tf.Tensor1D; value: tf.Tensor1D; logProbs: tf.Tensor2D }[] =
+    const taken: { token: tf.Tensor1D; logProb: tf.Tensor1D; logProbs: tf.Tensor2D; normal: tf.Tensor2D }[] =
       [];
     let token = last;
     turns.forEach((turn, t) => {
@@ -247,20 +233,23 @@ export class Decoder {
         x = tf.add(x, affine(tf.reshape(mixed, [batch, heads * headWidth]), layer.out));
         x = feedForward(x, layer);
       });
-      const { logProbs, values } = predict(x, weights, temperature);
+      const normal = normalise(x);
+      const logProbs = predictTokens(normal, weights, temperature);
       token = draws
         ? sampleTokens(logProbs, draws[t] as tf.Tensor1D)
         : tf.cast<tf.Tensor1D>(tf.argMax(logProbs, 1), 'int32');
-      taken.push({ token, logProb: takeColumns(logProbs, token), value: values, logProbs });
+      taken.push({ token, logProb: takeColumns(logProbs, token), logProbs, normal });
     });
     const collect = <T extends tf.Tensor>(parts: tf.Tensor[]): T => tf.stack(parts, 1) as T;
+    // values once for all steps: a product with one column costs as much for one step as for many
+    const values = predictValues(tf.concat(taken.map((step) => step.normal)), weights);
     return {
       tokens: collect(taken.map((step) => step.token)),
       logProbs: collect(taken.map((step) => step.logProb)),
-      values: collect(taken.map((step) => step.value)),
+      values: tf.transpose(tf.reshape(values, [turns.length, batch])),
       distributions: withDistribution ? [collect(taken.map((step) => step.logProbs))] : [],
       last: tf.clone(token),
-      caches: rows.map((cache) => cache.last(attentionWindow - 1)),
+      caches: goesOn ? rows.map((cache) => cache.last(attentionWindow - 1)) : [],
     };
   }
 }

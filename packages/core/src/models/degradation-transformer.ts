@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 import { ConfigError, ShapeError } from '../errors.js';
 import { selfAttention, type Projections } from '../nn/attention.js';
-import { embed, takeColumns } from '../nn/ops.js';
+import { embed, normalise, takeColumns } from '../nn/ops.js';
 import { ParameterStore } from '../nn/parameters.js';
 import { rotaryTable } from '../nn/rotary.js';
 import { resolveOptions } from '../options.js';
@@ -18,7 +18,8 @@ import {
   affine,
   feedForward,
   firstProjections,
-  predict,
+  predictTokens,
+  predictValues,
   projections,
   transformerWeights,
   type TransformerWeights,
@@ -145,7 +146,9 @@ export class DegradationTransformer implements SoftSequencePolicy {
       const ids = tf.reshape<tf.Rank.R1>(seen, [-1]);
       const x = embed(ids, weights.embedding);
       const hidden = this.lastHidden(x, firstProjections(ids, x, weights), batch, horizon, weights);
-      const { logProbs, values } = predict(hidden, weights, this.config.temperature);
+      const normal = normalise(hidden);
+      const logProbs = predictTokens(normal, weights, this.config.temperature);
+      const values = predictValues(normal, weights);
       const rows = tf.reshape<tf.Rank.R1>(actions, [batch * horizon]);
       const logDistribution = tf.reshape<tf.Rank.R3>(logProbs, [batch, horizon, this.vocabularySize]);
       return {
@@ -175,7 +178,8 @@ export class DegradationTransformer implements SoftSequencePolicy {
       const rows = [context, mixed].map((part) => tf.reshape(part, [batch, -1, width]));
       const x = tf.reshape<tf.Rank.R2>(tf.concat(rows, 1), [-1, width]);
       const hidden = this.lastHidden(x, projections(x, weights.layers[0]), batch, horizon, weights);
-      return tf.reshape(predict(hidden, weights, temperature).logProbs, [batch, horizon, vocabulary]);
+      const logProbs = predictTokens(normalise(hidden), weights, temperature);
+      return tf.reshape(logProbs, [batch, horizon, vocabulary]);
     });
   }
 

@@ -125,16 +125,25 @@ function thirds({ weight, bias }: Affine): Affine[] {
   return tf.split<tf.Tensor2D>(weight, 3, 1).map((part, i) => ({ weight: part, bias: biases[i] }));
 }
 
-/** Log-probabilities of all tokens [N, V] and values [N], from hidden states [N, D] before the last normalisation. */
-export function predict(
-  hidden: tf.Tensor2D,
-  { head, value }: TransformerWeights,
+/**
+ * Log-probabilities of all tokens, [N, V].
+ *
+ * @param normal - [N, D] hidden states behind the last normalisation
+ */
+export function predictTokens(
+  normal: tf.Tensor2D,
+  { head }: TransformerWeights,
   temperature: number,
-): { logProbs: tf.Tensor2D; values: tf.Tensor1D } {
-  const normal = normalise(hidden);
+): tf.Tensor2D {
   const logits = affine(normal, head);
-  return {
-    logProbs: logSoftmax(temperature === 1 ? logits : tf.div<tf.Tensor2D>(logits, temperature)),
-    values: tf.reshape(affine(normal, value), [hidden.shape[0]]),
-  };
+  return logSoftmax(temperature === 1 ? logits : tf.div<tf.Tensor2D>(logits, temperature));
+}
+
+/**
+ * Values, [N].
+ *
+ * @param normal - [N, D] hidden states behind the last normalisation
+ */
+export function predictValues(normal: tf.Tensor2D, { value }: TransformerWeights): tf.Tensor1D {
+  return tf.reshape(affine(normal, value), [normal.shape[0]]);
 }

@@ -46,9 +46,12 @@ interface Block {
 function queryBlocks(length: number, queries: number, window: number): Block[] {
   const count = Math.max(1, Math.round(queries / QUERY_BLOCK));
   const offset = length - queries;
+  // numbers of keys that fill vectors of 16
+  const cut = (i: number): number =>
+    i === 0 ? 0 : i === count ? queries : Math.round((offset + (i * queries) / count) / 16) * 16 - offset;
   return Array.from({ length: count }, (_, i) => {
-    const start = Math.round((i * queries) / count);
-    const end = Math.round(((i + 1) * queries) / count);
+    const start = cut(i);
+    const end = cut(i + 1);
     const firstKey = Math.max(0, offset + start - window + 1);
     return { firstQuery: start, queries: end - start, firstKey, keys: offset + end - firstKey };
   });

@@ -9,7 +9,7 @@ import type {
   TopKAttrs,
 } from '@tensorflow/tfjs-core';
 
-import type { ElementType, Value } from '../graph.js';
+import { sizeOf, type ElementType, type Value } from '../graph.js';
 import type { Recorder } from '../recorder.js';
 import { parseAxes, type KernelCall, type NativeKernel, type NativeKernels } from './kernel.js';
 
@@ -99,6 +99,13 @@ const normalised =
     return call.graph.unary(operator, x, { axis: axis < 0 ? axis + x.shape.length : axis });
   };
 
+/**
+ * Sums along the rows of a matrix go one number at a time; down its columns ONNX Runtime takes many columns at once, which is
+ * worth turning the matrix twice from so many columns and rows on (32 × 256: 26 µs along the rows, 2 µs down the columns).
+ */
+const WIDE_CUMSUM = 64;
+const FEW_ROWS = 8;
+
 const cumsum: NativeKernel = (call) => {
   const { graph } = call;
   const x = call.value('x');
@@ -107,7 +114,14 @@ const cumsum: NativeKernel = (call) => {
   const [at] = parseAxes(axis, x.shape);
   const attributes = { exclusive: exclusive ? 1 : 0, reverse: reverse ? 1 : 0 };
   const numbers = x.type === 'bool' ? graph.cast(x, 'int32') : x;
-  return graph.op('CumSum', [numbers, graph.scalar('int64', at)], numbers, { attributes });
+  const along = (value: Value, axis: number): Value =>
+    graph.op('CumSum', [value, graph.scalar('int64', axis)], value, { attributes });
+  const rank = x.shape.length;
+  const rows = sizeOf(x.shape) / x.shape[at];
+  if (at < rank - 1 || x.shape[at] < WIDE_CUMSUM || rows < FEW_ROWS) return along(numbers, at);
+  const axes = x.shape.map((_, i) => i);
+  const turned = graph.transpose(numbers, [at, ...axes.slice(0, -1)]);
+  return graph.transpose(along(turned, 0), [...axes.slice(1), 0]);
 };
 
 const topK: NativeKernel = (call) => {

@@ -98,7 +98,8 @@ export function chooseCalibration(
       ? { note: `intervals are not calibrated (--no-calibrated), though ${run.calibrationFile} exists.` }
       : {};
   }
-  const make = `rollcast calibrate --run ${quoted(run.path)}`;
+  const alone = forecasting.checkpoints.length === 1 && existsSync(run.ensembleFile);
+  const make = `rollcast calibrate --run ${quoted(run.path)}${alone ? ' --no-ensemble' : ''}`;
   const file = readCalibration(run);
   if (!file) {
     if (wanted)

@@ -100,6 +100,8 @@ function explain(device: Device, { cause, message: outer }: Error): string {
     return 'has no adapter here: WebGPU needs a graphics driver (Vulkan on Linux, Metal on macOS, Direct3D 12 on Windows).';
   }
   const needs =
-    device === 'cuda' ? ' It needs an NVIDIA driver, CUDA 12 and cuDNN 9 on the library path.' : '';
+    device === 'cuda'
+      ? ' It needs an NVIDIA driver, and on the library path cuDNN 9 and the CUDA of its provider library: 12 for the one that npm downloads, 13 for that of the wheel.'
+      : '';
   return `does not work here: ${message}.${needs}`;
 }

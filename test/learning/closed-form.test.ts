@@ -71,11 +71,11 @@ describe.each(onSteps)('%s %j', (name, options) => {
 });
 
 const onTokens: [string, object, number][] = [
-  ['reinforce', { learningRate: 1e-3, baseline: 'moving-average' }, 600],
-  ['a2c', { learningRate: 1e-3 }, 600],
-  ['ppo', { learningRate: 1e-3, updateEpochs: 4, entropyCoef: 0.02 }, 400],
-  ['rloo', { learningRate: 1e-3 }, 600],
-  ['grpo', { learningRate: 1e-3, updateEpochs: 4, entropyCoef: 0.02 }, 500],
+  ['reinforce', { learningRate: 1e-3, baseline: 'moving-average' }, 900],
+  ['a2c', { learningRate: 1e-3 }, 900],
+  ['ppo', { learningRate: 1e-3, updateEpochs: 4, entropyCoef: 0.02 }, 600],
+  ['rloo', { learningRate: 1e-3 }, 1500],
+  ['grpo', { learningRate: 1e-3, updateEpochs: 4, entropyCoef: 0.02 }, 900],
 ];
 
 describe.each(onTokens)('%s %j, %i updates', (name, options, updates) => {

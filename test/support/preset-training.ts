@@ -23,12 +23,12 @@ export interface PresetTraining {
 export const mean = (numbers: readonly number[]): number =>
   numbers.reduce((a, b) => a + b, 0) / numbers.length;
 
-/** @returns the returns of all training episodes, and the mean return of the most likely actions in the end */
+/** @returns the returns of all training episodes, and the mean return of the most likely actions in the end, where they play */
 export async function trainPreset({
   enough,
   greedyEpisodes = 0,
   ...task
-}: PresetTraining): Promise<{ returns: number[]; greedy: number }> {
+}: PresetTraining): Promise<{ returns: number[]; greedy: number | undefined }> {
   const { env, algo = 'ppo', seed } = task;
   const entry = knownEnvironments().get(env) as StepEnvironmentEntry;
   const flags = { ...task, algo, workers: 0, checkpointEvery: 1, set: [] };
@@ -45,13 +45,16 @@ export async function trainPreset({
     ],
   }).run();
   if (normaliser) normaliser.frozen = true;
-  const played =
+  const greedy =
     greedyEpisodes > 0
-      ? playEpisodes({ environment, policy, episodes: greedyEpisodes, seed, greedy: true })
-      : [];
-  const greedy = mean(played.map((episode) => episode.return));
+      ? mean(
+          playEpisodes({ environment, policy, episodes: greedyEpisodes, seed, greedy: true }).map(
+            (episode) => episode.return,
+          ),
+        )
+      : undefined;
   console.log(
-    `${algo} on ${env}, seed ${seed}: training ${mean(returns.slice(-100))} (${returns.length} episodes, ${collector.stepsDone} steps)${played.length > 0 ? `, greedy ${greedy}` : ''}`,
+    `${algo} on ${env}, seed ${seed}: training ${mean(returns.slice(-100))} (${returns.length} episodes, ${collector.stepsDone} steps), greedy ${greedy ?? 'not played'}`,
   );
   await parts.dispose();
   return { returns, greedy };

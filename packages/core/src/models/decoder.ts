@@ -6,7 +6,14 @@ import { rotaryTable, rotate, rotationMatrices } from '../nn/rotary.js';
 import type { Generation } from '../policy.js';
 import type { Uniforms } from '../stratified-uniforms.js';
 import { compile, readValues, tf, type CompiledFunction } from '../tf.js';
-import { columns, copyColumns, equalNeighbours, greatestCommonDivisor, partsOf } from './batch-parts.js';
+import {
+  columns,
+  copyColumns,
+  equalNeighbours,
+  greatestCommonDivisor,
+  partsOf,
+  type Part,
+} from './batch-parts.js';
 import type { ResolvedDegradationTransformerOptions } from './degradation-transformer.js';
 import {
   affine,
@@ -50,6 +57,14 @@ interface ChunkKind {
   /** Of the first chunk, which reads the context: how many rows after one another share one. */
   readonly sharedBy?: number;
 }
+
+/** Where a part of the batch is between two chunks. */
+type State = {
+  /** [B] the token that the next step reads. */
+  readonly last: tf.Tensor1D;
+  /** The tokens of the context before it, or, once they are read, the caches. */
+  readonly before: tf.Tensor[];
+};
 
 /** What a chunk of steps goes on from. */
 interface ChunkInputs {
@@ -113,23 +128,17 @@ export class Decoder {
       .map((part) => equalNeighbours(contextTokens, part, context))
       .reduce(greatestCommonDivisor);
     const kind = { steps, greedy: !uniforms, withDistribution, goesOn: steps < horizon };
-    let states: Pick<ChunkResult, 'last' | 'caches'>[] = [];
+    let states = this.start(parts, contextTokens, { context, sharedBy });
     for (let start = 0; start < horizon; start += steps) {
       const results = tf.tidy(() => {
         const turns = rotationMatrices(context - 1 + start, steps, width / heads, rotaryBase);
-        const inputs = parts.map((part, i): tf.Tensor[] => {
-          // cut on the host: a slice of tensors would be a graph of its own
-          const contextColumns = (from: number, count: number, every?: number): tf.Tensor2D =>
-            columns(contextTokens, part, { length: context, from, count, every });
-          const draws = uniforms
-            ? [columns(uniforms, part, { length: horizon, from: start, count: steps })]
-            : [];
-          if (start > 0) return [states[i].last, turns, ...draws, ...states[i].caches];
-          const last = tf.reshape(contextColumns(context - 1, 1), [part.rows]);
-          const before = context > 1 ? [contextColumns(0, context - 1, sharedBy)] : [];
-          return [last, turns, ...draws, ...before];
-        });
-        return this.chunk(start > 0 ? kind : { ...kind, sharedBy }).map(inputs);
+        return this.chunk(start > 0 ? kind : { ...kind, sharedBy }).map(
+          parts.map((part, i) => {
+            const cut = { length: horizon, from: start, count: steps };
+            const draws = uniforms ? [columns(uniforms, part, cut)] : [];
+            return [states[i].last, turns, ...draws, ...states[i].before];
+          }),
+        );
       });
       tf.dispose(states);
       results.forEach((result, i) => {
@@ -143,7 +152,7 @@ export class Decoder {
         if (withDistribution) copy(result.distributions[0], generation.logDistribution!, vocabularySize);
         tf.dispose([result.tokens, result.logProbs, result.values, result.distributions]);
       });
-      states = results.map(({ last, caches }) => ({ last, caches }));
+      states = results.map(({ last, caches }) => ({ last, before: caches }));
     }
     tf.dispose(states);
     return generation;
@@ -152,6 +161,25 @@ export class Decoder {
   dispose(): void {
     for (const chunk of this.chunks.values()) chunk.dispose();
     this.chunks.clear();
+  }
+
+  /** What the first chunk goes on from: the last token of every context, and the tokens before it, of contexts that rows share once. */
+  private start(
+    parts: readonly Part[],
+    contextTokens: Int32Array,
+    { context, sharedBy }: { context: number; sharedBy: number },
+  ): State[] {
+    return tf.tidy(() =>
+      parts.map((part) => {
+        // cut on the host: a slice of tensors would be a graph of its own
+        const cut = (from: number, count: number, every = 1): tf.Tensor2D =>
+          columns(contextTokens, part, { length: context, from, count, every });
+        return {
+          last: tf.reshape<tf.Rank.R1>(cut(context - 1, 1), [part.rows]),
+          before: context > 1 ? [cut(0, context - 1, sharedBy)] : [],
+        };
+      }),
+    );
   }
 
   private chunk(kind: ChunkKind): CompiledFunction<tf.Tensor[], ChunkResult> {

@@ -42,16 +42,20 @@ interface Block {
   readonly keys: number;
 }
 
-/** Cuts the last `queries` of `length` positions into blocks of about equal size. */
+/**
+ * Cuts the last `queries` of `length` positions into blocks of about equal size, all but the last of which end where the number of keys
+ * fills vectors of 16. None is empty: a block is 24 queries long or more before that moves either end by 8 at most.
+ */
 function queryBlocks(length: number, queries: number, window: number): Block[] {
   const count = Math.max(1, Math.round(queries / QUERY_BLOCK));
   const offset = length - queries;
-  // numbers of keys that fill vectors of 16
-  const cut = (i: number): number =>
-    i === 0 ? 0 : i === count ? queries : Math.round((offset + (i * queries) / count) / 16) * 16 - offset;
-  return Array.from({ length: count }, (_, i) => {
-    const start = cut(i);
-    const end = cut(i + 1);
+  const inner = Array.from(
+    { length: count - 1 },
+    (_, i) => 16 * Math.round((offset + ((i + 1) * queries) / count) / 16) - offset,
+  );
+  const starts = [0, ...inner];
+  return [...inner, queries].map((end, i) => {
+    const start = starts[i];
     const firstKey = Math.max(0, offset + start - window + 1);
     return { firstQuery: start, queries: end - start, firstKey, keys: offset + end - firstKey };
   });

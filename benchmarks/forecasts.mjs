@@ -95,7 +95,7 @@ const JOBS = {
     LEFT_OUT.map((sets) => [
       left(sets),
       () => {
-        fit(left(sets), '--recipe', 'degradation-quick', '--seed', '1', '--leave-out', sets.join(','));
+        fit(left(sets), '--recipe', 'degradation-broad', '--seed', '1', '--leave-out', sets.join(','));
         judge(left(sets), left(sets), '--only', sets.join(','), '--windows-per-unit', '10');
       },
     ]),

@@ -62,7 +62,18 @@ beforeAll(async () => {
   writeFileSync(at('one.csv'), cellsCsv(1, 60));
   const corpus = writeCorpus('corpus.json', { sets, augment });
   await succeed(
-    ...['pretrain', '--corpus', corpus, ...tiny, '--steps', '6', '--leave-out', 'laws'],
+    ...[
+      'pretrain',
+      '--corpus',
+      corpus,
+      ...tiny,
+      '--steps',
+      '6',
+      '--leave-out',
+      'laws',
+      '--augment',
+      'halfTurn=0.25',
+    ],
     ...['--set', 'pretrain.validateEvery=3', '--out', at('pre')],
   );
 });
@@ -82,7 +93,7 @@ describe('pre-training on a corpus', () => {
     expect(corpus.sets[1]['source']).toEqual({
       files: { files: [at('cracks.csv')], format: 'auto', direction: 'auto', points: 50 },
     });
-    expect(corpus.augment).toEqual({ ...augment, plain: 0.5, noiseDeviation: [0.01, 0.3] });
+    expect(corpus.augment).toEqual({ ...augment, halfTurn: 0.25, plain: 0.5, noiseDeviation: [0.01, 0.3] });
   });
 
   test('validation is the mean over the sets by their weights, each of which is logged', () => {
@@ -218,6 +229,16 @@ describe('a corpus that cannot be', () => {
     [['--corpus', 'none.json'], '--corpus none.json: the file cannot be read'],
     [['--leave-out', 'cells'], '--leave-out needs --corpus FILE.'],
     [['--data-root', '.'], '--data-root needs --corpus FILE.'],
+    [['--augment', 'halfTurn=0.5'], '--augment needs --corpus FILE.'],
+    [
+      ['--corpus', at('corpus.json'), '--augment', 'halfTurn'],
+      '--augment expects KEY=VALUE, for example halfTurn=0.5; got "halfTurn"',
+    ],
+    [
+      ['--corpus', at('corpus.json'), '--augment', 'halfTrun=0.5'],
+      '--augment.halfTrun: unknown option. Did you mean "halfTurn"',
+    ],
+    [['--corpus', at('corpus.json'), '--augment', 'halfTurn=2'], '--augment.halfTurn'],
     [['--corpus', at('corpus.json'), '--leave-out', 'cell'], '--leave-out cell: the corpus has no such set'],
     [['--corpus', at('corpus.json'), '--leave-out', 'cells,cracks,laws,one'], 'every set is left out'],
     [['--corpus', at('corpus.json'), '--data-root', at('elsewhere')], 'set "cells" of the corpus'],

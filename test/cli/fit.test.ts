@@ -167,7 +167,7 @@ describe('rollcast fit', () => {
     [
       'an unknown name',
       ['--recipe', 'degradatio'],
-      'Unknown recipe "degradatio". Known: degradation, degradation-quick, or a JSON file of your own. Did you mean "degradation"?',
+      'Unknown recipe "degradatio". Known: degradation, degradation-broad, or a JSON file of your own. Did you mean "degradation"?',
     ],
     ['a file that is not there', ['--recipe', 'none.json'], '--recipe none.json cannot be read'],
     ['a recipe of ours without data', [], '--data-root FOLDER is needed with the recipe degradation'],
@@ -192,7 +192,7 @@ describe('rollcast fit', () => {
     expect(out).toContain('--algo rloo --reward -crps --updates 2');
   });
 
-  test('the quick recipe of ours is the other one with fewer steps', async () => {
+  test('the broad recipe of ours is the other one with fewer steps and turned windows', async () => {
     mkdirSync(at('no-data'));
     const begun = async (recipe: string): Promise<string> => {
       const { out } = await rollcast(
@@ -200,9 +200,8 @@ describe('rollcast fit', () => {
       );
       return out.split('\n').find((line) => line.startsWith('1/6'))!;
     };
-    const [whole, quick] = [await begun('degradation'), await begun('degradation-quick')];
-    expect(quick).toBe(whole.replace(/--steps \d+/, '--steps 4000'));
-    expect(quick).not.toBe(whole);
+    const [whole, broad] = [await begun('degradation'), await begun('degradation-broad')];
+    expect(broad).toBe(`${whole.replace(/--steps \d+/, '--steps 4000')} --augment halfTurn=0.5`);
   });
 
   test.each([

@@ -7,6 +7,7 @@ import { augmentOptions, dataOptions } from '@rollcast/envs';
 import { z } from 'zod';
 
 import { corpusOptions, simulatedOptions, type Corpus, type CorpusSet } from './data-source.js';
+import { parseOptions } from './flags.js';
 import { refuseUnknownSets } from './windows.js';
 
 /** Names go into file names and metrics. */
@@ -32,6 +33,7 @@ export interface CorpusFlags {
   corpus?: string;
   dataRoot?: string;
   leaveOut?: string[];
+  augment?: string[];
 }
 
 /**
@@ -40,13 +42,24 @@ export interface CorpusFlags {
  * @returns undefined without `--corpus`
  * @throws {ConfigError} listing everything that is wrong with the file, each with the name of its set
  */
-export function corpusSource({ corpus: file, dataRoot, leaveOut = [] }: CorpusFlags): Corpus | undefined {
+export function corpusSource(flags: CorpusFlags): Corpus | undefined {
+  const { corpus: file, dataRoot, leaveOut = [], augment: changes = [] } = flags;
   if (file === undefined) {
-    if (dataRoot !== undefined || leaveOut.length > 0)
-      throw new ConfigError(`${dataRoot === undefined ? '--leave-out' : '--data-root'} needs --corpus FILE.`);
+    const given = {
+      '--data-root': dataRoot !== undefined,
+      '--leave-out': leaveOut.length,
+      '--augment': changes.length,
+    };
+    for (const [flag, isGiven] of Object.entries(given))
+      if (isGiven) throw new ConfigError(`${flag} needs --corpus FILE.`);
     return undefined;
   }
-  const { sets: written, augment } = checked(corpusFile, readJson(file), file);
+  const { sets: written, augment: writtenAugment } = checked(corpusFile, readJson(file), file);
+  const augment = resolveOptions(
+    augmentOptions,
+    { ...writtenAugment, ...parseOptions('--augment', 'halfTurn=0.5', changes) },
+    '--augment',
+  );
   const folder = resolve(dataRoot ?? dirname(file));
   const issues: ConfigIssue[] = [];
   const sets = written.flatMap((set, i) => {

@@ -101,6 +101,27 @@ export function parseSettings(settings: readonly string[], allowed: readonly str
   return groups;
 }
 
+/**
+ * `KEY=VALUE` → an object of values, as `parseSettings` understands them.
+ *
+ * @param flag - for the message
+ * @throws {ConfigError} for a setting without key or value
+ */
+export function parseOptions(
+  flag: string,
+  example: string,
+  settings: readonly string[],
+): Record<string, unknown> {
+  return Object.fromEntries(
+    settings.map((setting) => {
+      const match = /^([A-Za-z]\w*)=(.+)$/s.exec(setting);
+      if (!match)
+        throw new ConfigError(`${flag} expects KEY=VALUE, for example ${example}; got "${setting}".`);
+      return [match[1], parseValue(match[2])];
+    }),
+  );
+}
+
 function parseValue(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;

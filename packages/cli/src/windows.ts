@@ -37,7 +37,8 @@ export function loadWindows(recipe: DataRecipe): LoadedWindows {
   const loaded = sets
     .filter(({ leaveOut }) => !leaveOut)
     .map((set) => corpusSet(set, recipe) as WindowSet & { train: RLDataset });
-  const augmented = augment.stretch !== undefined || augment.mix > 0 || augment.noise > 0;
+  const { stretch, halfTurn, mix, noise } = augment;
+  const augmented = stretch !== undefined || Math.max(halfTurn, mix, noise) > 0;
   const parts = loaded.map(({ weight, train }) => ({
     weight,
     source: augmented ? new AugmentedWindows(train, augment) : train,

@@ -64,6 +64,33 @@ describe('stretch', () => {
   });
 });
 
+describe('halfTurn', () => {
+  test('reads the window from its end and upside down: its ends stay, and what sped up slows down', () => {
+    const expected = (start: number): number[] => {
+      const square = (i: number): number => (start + i) ** 2;
+      return ramp(7, (i) => square(0) + square(6) - square(6 - i));
+    };
+    for (const window of draws(parabola, { halfTurn: 1 }, 50)) {
+      expect(points(window)).toEqual(expected(window.start));
+      expect(window.context).toHaveLength(4);
+      const steps = slopes(window);
+      expect(steps).toEqual([...steps].sort((a, b) => b - a));
+    }
+  });
+
+  test('a line stays as it is', () => {
+    for (const window of draws(line, { halfTurn: 1 }, 50))
+      expect(points(window)).toEqual(ramp(7, (i) => 5 + 2 * (window.start + i)));
+  });
+
+  test('happens to the share that is asked for', () => {
+    const turned = draws(parabola, { halfTurn: 0.3 }).filter(
+      (window) => slopes(window)[0] > slopes(window)[1],
+    );
+    expect(turned.length / 400).toBeAllClose(0.3, { atol: 4 * Math.sqrt((0.3 * 0.7) / 400) });
+  });
+});
+
 describe('mix', () => {
   // Both windows of the line have one context deviation and slope, so that any mixture in units of it has that slope again,
   // and the mean of its context is that of the window which it started from.
@@ -118,6 +145,7 @@ test('nothing is changed unless it is asked for', () => {
   }
   expect(new AugmentedWindows(parabola, {}).options).toEqual({
     plain: 0.5,
+    halfTurn: 0,
     mix: 0,
     noise: 0,
     noiseDeviation: [0.01, 0.3],
@@ -134,6 +162,7 @@ test.each([
   [{ stretch: [4, 1] }, /augment.stretch: expected \[low, high\] with low ≤ high; got \[4,1\]/],
   [{ stretch: [0, 1] }, /augment.stretch.0/],
   [{ noise: 1.5 }, /augment.noise/],
+  [{ halfTurn: -0.1 }, /augment.halfTurn/],
   [{ strech: [1, 2] }, /augment.strech: unknown option. Did you mean "stretch"/],
 ])('%j is refused', (options, message) => {
   expect(errorOf(() => new AugmentedWindows(line, options as AugmentOptions)).message).toMatch(message);

@@ -5,6 +5,10 @@ import { integer, list, quoted } from '../flags.js';
 import { readRecipe, recipeNames, stages } from '../recipe.js';
 import { addBackendFlags, addRunFlags, type BackendFlags, type RunFlags } from './shared.js';
 
+const WHICH_RECIPE = `
+Which recipe: degradation for more units of the kinds in its data sets. For another kind of wear, which may
+slow down where those speed up, degradation-broad: it knows less of each kind, and takes less for granted.`;
+
 interface FitFlags extends RunFlags, BackendFlags {
   recipe: string;
   dataRoot?: string;
@@ -26,7 +30,7 @@ export function addFit(program: Command, fresh: () => Command): void {
     )
     .option('--leave-out <sets>', 'sets of the corpus that are not trained on', list)
     .option('--seed <number>', 'seed of every stage', integer(0), 0);
-  addRunFlags(addBackendFlags(command));
+  addRunFlags(addBackendFlags(command)).addHelpText('after', WHICH_RECIPE);
   command.action(async (flags: FitFlags) => {
     await fit(flags, fresh);
   });

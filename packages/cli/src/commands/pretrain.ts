@@ -86,6 +86,12 @@ export function addPretrain(program: Command): void {
     )
     .option('--data-root <folder>', "folder of the corpus's files (default: that of the corpus file)")
     .option('--leave-out <sets>', 'sets of the corpus that are not trained on', list)
+    .option(
+      '--augment <key=value>',
+      'an augmentation in place of that of the corpus, for example halfTurn=0.5; repeatable',
+      collect,
+      [],
+    )
     .option('--simulator <laws>', `without --data: ${Object.keys(simulators).join(', ')}, or all`, list, [
       'all',
     ])

@@ -24,6 +24,14 @@ export const augmentOptions = z.strictObject({
     .max(1)
     .default(0.5)
     .describe('with stretch: share of the windows that keep the pace of their unit'),
+  halfTurn: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe(
+      'share of the windows that are turned by half a turn: wear that speeds up becomes wear that slows down',
+    ),
   mix: z
     .number()
     .min(0)
@@ -48,6 +56,8 @@ const MIX_CONCENTRATION = 1.5;
  *
  * - *stretch*: with probability 1 − plain, W + L points at a pace of f points of the unit, f log-uniform in [low, high], from
  *   a uniform start, on straight lines between the points; f is at most what the unit is long enough for.
+ * - *halfTurn*: x_i → x_first + x_last − x_{W+L+1−i}, last point first and upside down: the direction of wear stays, and
+ *   what sped up slows down, with the noise of its unit.
  * - *mix*: x → λ x + (1 − λ) x′ with x′ another such window, brought to the mean and the deviation of the context of x, and
  *   (λ, 1 − λ) ~ Dirichlet(1.5, 1.5): TSMixup of Chronos (Ansari et al. 2024, arXiv:2403.07815, section 4.1) with two series,
  *   which here stays in the units of x, so that rewards of such a window mean what those of others do.
@@ -72,8 +82,9 @@ export class AugmentedWindows implements WindowSource {
   }
 
   draw(random: RandomStream): DegradationWindow {
-    const { mix, noise } = this.options;
+    const { halfTurn, mix, noise } = this.options;
     let window = this.drawStretched(random);
+    if (halfTurn > 0 && random.uniform() < halfTurn) window = turned(window);
     if (random.uniform() < mix) window = mixed(window, this.drawStretched(random), random);
     if (random.uniform() < noise) window = noisy(window, this.options.noiseDeviation, random);
     return window;
@@ -92,6 +103,12 @@ export class AugmentedWindows implements WindowSource {
     const start = random.uniform() * Math.max(0, values.length - 1 - steps * pace);
     return withPoints({ ...window, start: Math.floor(start) }, stretched(values, start, pace, steps + 1));
   }
+}
+
+function turned(window: DegradationWindow): DegradationWindow {
+  const points = pointsOf(window);
+  const ends = points[0] + points[points.length - 1];
+  return withPoints(window, points.map((x) => ends - x).reverse());
 }
 
 function mixed(window: DegradationWindow, other: DegradationWindow, random: RandomStream): DegradationWindow {

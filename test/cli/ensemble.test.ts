@@ -96,6 +96,20 @@ test('an ensemble is judged, calibrated and used as one, and --no-ensemble takes
   await refused(/--calibrated: .*made with 2 models, and this is 1; run rollcast calibrate --run .* --no-ensemble/, ...['evaluate', '--run', at('first'), '--calibrated', '--no-ensemble']); // prettier-ignore
 });
 
+test('a calibration is not used once a member has other weights', async () => {
+  await pretrain('third', '--seed', '4', '--split-seed', '1');
+  await succeed('ensemble', '--run', at('first'), '--with', at('second'));
+  await succeed('calibrate', '--run', at('first'), ...few);
+  await succeed('ensemble', '--run', at('first'), '--with', at('third'));
+  const forecast = ['forecast', '--run', at('first'), '--data', at('cells.csv'), '--out', at('h.csv')];
+  expect((await succeed(...forecast)).err).toMatch(
+    /intervals are not calibrated: .*was made with other weights than .*third.* has/,
+  );
+  await refused(/--calibrated: .*other weights than .*third.* has; run rollcast calibrate --run/, ...forecast, '--calibrated'); // prettier-ignore
+  await succeed('calibrate', '--run', at('first'), ...few);
+  expect((await succeed(...forecast)).err).toMatch(/intervals are calibrated on/);
+});
+
 test('runs that cannot forecast together are refused, and nothing is written', async () => {
   await refused(
     /other-split has other data than .*second, or holds out other units.*--split-seed/,

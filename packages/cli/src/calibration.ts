@@ -15,7 +15,7 @@ import { z } from 'zod';
 
 import type { ForecastingRun } from './ensemble.js';
 import { quoted } from './flags.js';
-import { readWritten } from './model-files.js';
+import { readWritten, weightsDigest } from './model-files.js';
 import type { ForecastShape } from './paths.js';
 import { counted } from './report/table.js';
 import type { JudgedSet } from './windows.js';
@@ -41,6 +41,8 @@ const calibrationFile = z.strictObject({
   samples: z.int().min(2),
   /** Models whose paths were put together, in files from before there were ensembles one. */
   models: z.int().min(1).default(1),
+  /** SHA-256 of the weights of each of them; files from before it was there have none. */
+  weights: z.array(z.string()).optional(),
   /** Of the paths; with another one they are others. Files from before it was there have paths that nothing was done to. */
   shape: z
     .strictObject({ trim: z.number().min(0).lt(0.5), lineShare: z.number().min(0).max(1) })
@@ -136,6 +138,8 @@ function differenceOf(
   if (file.models !== checkpoints.length) {
     return { made: `with ${counted(file.models, 'model')}, and this is ${checkpoints.length}`, flags: [] };
   }
+  const changed = checkpoints.find((one, i) => file.weights && file.weights[i] !== weightsDigest(one));
+  if (changed) return { made: `with other weights than ${changed.path} has`, flags: [] };
   const [before, now] = [file.shape, shape].map(shapeFlags);
   return before === now ? undefined : { made: `with ${before}, and this is ${now}`, flags: [now] };
 }

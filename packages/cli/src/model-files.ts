@@ -1,4 +1,5 @@
 /** Models and policies as files of a checkpoint: arrays in safetensors, everything else in JSON. */
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 
 import {
@@ -72,6 +73,11 @@ export function policyFiles({ policy, algorithm, collector, referencePolicy }: P
     ...collectorFiles(collector),
     ...(referencePolicy && { [REFERENCE]: encodeSafetensors(referencePolicy.parameters.save()) }),
   };
+}
+
+/** SHA-256 of the weights: what was made for others is not for these. */
+export function weightsDigest({ files }: Checkpoint): string {
+  return createHash('sha256').update(files[WEIGHTS]).digest('hex');
 }
 
 /** The reverse of `policyFiles`. @throws {CheckpointError} when a file is missing or does not fit */

@@ -27,21 +27,25 @@ function shareOf(
   trainedHorizon: number,
 ): number {
   const last = tokeniser.vocabularySize - 1;
-  let outermost = 0;
-  let points = 0;
-  windows.forEach(({ context }, w) => {
-    const first = tokeniser.fit(context);
-    for (const path of paths[w]) {
-      const values = Array.from(path);
-      for (let start = 0; start < values.length; start += trainedHorizon) {
-        const scaling = start === 0 ? first : tokeniser.fit(lastPoints(context, values.slice(0, start)));
-        const stretch = values.slice(start, start + trainedHorizon);
-        for (const token of tokeniser.encode(stretch, scaling, context.length)) {
-          if (token === 0 || token === last) outermost++;
-        }
-      }
-      points += values.length;
-    }
+  const tokens = windows.flatMap(({ context }, w) =>
+    paths[w].flatMap((path) => tokensOf(tokeniser, context, Array.from(path), trainedHorizon)),
+  );
+  return tokens.filter((token) => token === 0 || token === last).length / tokens.length;
+}
+
+/** The tokens of a path, stretch by stretch. */
+function tokensOf(
+  tokeniser: ValueTokeniser,
+  context: Float64Array,
+  path: number[],
+  trainedHorizon: number,
+): number[] {
+  const starts = Array.from(
+    { length: Math.ceil(path.length / trainedHorizon) },
+    (_, i) => i * trainedHorizon,
+  );
+  return starts.flatMap((start) => {
+    const scaling = tokeniser.fit(start === 0 ? context : lastPoints(context, path.slice(0, start)));
+    return [...tokeniser.encode(path.slice(start, start + trainedHorizon), scaling, context.length)];
   });
-  return outermost / points;
 }

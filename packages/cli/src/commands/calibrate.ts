@@ -1,4 +1,4 @@
-import { ConfigError, RandomStream, type RunDirectory } from '@rollcast/core';
+import { ConfigError, RandomStream } from '@rollcast/core';
 import {
   INTERVALS,
   calibratePaths,
@@ -20,11 +20,12 @@ import {
   openForecaster,
   readForecaster,
   type ForecasterChoice,
+  type ForecastingRun,
   type LoadedForecaster,
 } from '../ensemble.js';
 import { evaluationSets } from '../evaluation-sets.js';
 import { integer, list, number } from '../flags.js';
-import { refuseOtherWindows } from '../model-files.js';
+import { refuseOtherWindows, weightsDigest } from '../model-files.js';
 import { samplePaths, type ForecastShape } from '../paths.js';
 import { progress } from '../progress.js';
 import { counted, renderTextTable, type Table } from '../report/table.js';
@@ -104,7 +105,7 @@ async function runCalibrate(flags: CalibrateFlags): Promise<void> {
   if (flags.share > 1)
     throw new ConfigError(`--share is a share of the units, at most 1; got ${flags.share}.`);
   const forecasting = openForecaster(flags.run, flags);
-  const { run, checkpoint } = forecasting;
+  const { run } = forecasting;
   const { sets, notes } = evaluationSets(flags, run);
   prepareFile('--run', run.calibrationFile);
   const backend = await startBackend(flags);
@@ -114,7 +115,7 @@ async function runCalibrate(flags: CalibrateFlags): Promise<void> {
     const loaded = readForecaster(forecasting);
     try {
       refuseOtherWindows(loaded, sets[0].dataset);
-      return Promise.resolve(calibrate({ run, update: checkpoint.update, loaded, sets }, flags));
+      return Promise.resolve(calibrate({ forecasting, loaded, sets }, flags));
     } finally {
       loaded.dispose();
     }
@@ -123,14 +124,13 @@ async function runCalibrate(flags: CalibrateFlags): Promise<void> {
 
 /** What is calibrated, on what. */
 interface CalibrateParts {
-  run: RunDirectory;
-  update: number;
+  forecasting: ForecastingRun;
   loaded: LoadedForecaster;
   sets: readonly JudgedSet[];
 }
 
 /** Finds and writes the calibration, and says what it does to units that did not calibrate. */
-function calibrate({ run, update, loaded, sets }: CalibrateParts, flags: CalibrateFlags): void {
+function calibrate({ forecasting, loaded, sets }: CalibrateParts, flags: CalibrateFlags): void {
   const { samples, trim, lineShare, share, seed, guarantee, windowsPerUnit } = flags;
   const speaks = ({ dataset }: JudgedSet): boolean => dataset.units.length >= FEWEST_UNITS;
   const small = sets.some(speaks) ? sets.filter((set) => !speaks(set)) : [];
@@ -166,8 +166,18 @@ function calibrate({ run, update, loaded, sets }: CalibrateParts, flags: Calibra
   const calibration = found.together[kind];
   const bySet = Object.fromEntries([...found.bySet].map(([name, ofSet]) => [name, ofSet[kind]]));
   const shape = { trim, lineShare };
-  const models = loaded.members.length;
-  writeCalibration(run, { update, sets: made, samples, models, shape, seed, calibration, bySet });
+  const { run, checkpoint, checkpoints } = forecasting;
+  writeCalibration(run, {
+    update: checkpoint.update,
+    sets: made,
+    samples,
+    models: checkpoints.length,
+    weights: checkpoints.map(weightsDigest),
+    shape,
+    seed,
+    calibration,
+    bySet,
+  });
   for (const { name, judging } of parts) {
     console.log(
       judging.windows.length > 0

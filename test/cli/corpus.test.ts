@@ -7,7 +7,7 @@ import { RunDirectory } from '@rollcast/core';
 
 import { cutAfter, expectSameRun } from '../support/same-run.js';
 import { temporaryFolder } from '../support/temporary.js';
-import { cellsCsv, metrics, rollcast } from './support.js';
+import { cellsCsv, metrics, printed, rollcast } from './support.js';
 
 const folder = temporaryFolder();
 const at = (name: string): string => join(folder, name);
@@ -43,12 +43,6 @@ function writeCorpus(name: string, corpus: unknown): string {
   return at(name);
 }
 
-async function succeed(...args: string[]): Promise<string> {
-  const { code, out, err } = await rollcast(...args);
-  expect({ args, code, err: code === 0 ? '' : err }).toEqual({ args, code: 0, err: '' });
-  return out;
-}
-
 async function refused(...args: string[]): Promise<string> {
   const { code, err } = await rollcast(...args, '--out', at('refused'));
   expect(code).toBe(2);
@@ -61,7 +55,7 @@ beforeAll(async () => {
   writeFileSync(at('cracks.csv'), cracksCsv());
   writeFileSync(at('one.csv'), cellsCsv(1, 60));
   const corpus = writeCorpus('corpus.json', { sets, augment });
-  await succeed(
+  await printed(
     ...[
       'pretrain',
       '--corpus',
@@ -122,7 +116,7 @@ describe('pre-training on a corpus', () => {
 
   test('stops after `patience` looks without improvement, and goes on byte for byte', async () => {
     const command = ['pretrain', '--corpus', at('corpus.json'), ...tiny, ...ruin, '--steps', '40'];
-    await succeed(...command, '--set', 'pretrain.patience=2', '--out', at('whole'));
+    await printed(...command, '--set', 'pretrain.patience=2', '--out', at('whole'));
     const looks = metrics(at('whole')).filter((record) => 'validation/crossEntropy' in record);
     const values = looks.map((record) => record['validation/crossEntropy']);
     const best = values.indexOf(Math.min(...values));
@@ -136,16 +130,16 @@ describe('pre-training on a corpus', () => {
 
     const kept = readdirSync(join(at('whole'), 'checkpoints')).filter((name) => name.startsWith('update-'));
     cutAfter(Number(kept.sort().at(-2)!.slice('update-'.length)), at('whole'), at('cut'));
-    await succeed('pretrain', '--resume', '--out', at('cut'));
+    await printed('pretrain', '--resume', '--out', at('cut'));
     expectSameRun(at('cut'), at('whole'));
-    await succeed('pretrain', '--resume', '--out', at('cut')); // it stays stopped
+    await printed('pretrain', '--resume', '--out', at('cut')); // it stays stopped
     expectSameRun(at('cut'), at('whole'));
   });
 });
 
 describe('after pre-training on a corpus', () => {
   test('train fine-tunes on the mixture, and evaluate judges each set by itself', async () => {
-    await succeed(
+    await printed(
       ...['train', '--init', at('pre'), '--updates', '2', '--batch-size', '4', '--out', at('tuned')],
     );
     expect(readFileSync(join(at('tuned'), 'log.jsonl'), 'utf8')).toContain('7 units in 3 sets');
@@ -153,7 +147,7 @@ describe('after pre-training on a corpus', () => {
     expect(picture).toMatch(/>cells\/cell-\d, from point \d+</);
     expect(picture).toContain('>value<'); // the sets call their values differently
     const few = ['--samples', '2', '--windows-per-unit', '2'];
-    const out = await succeed('evaluate', '--run', at('tuned'), ...few, '--json', at('e.json'));
+    const out = await printed('evaluate', '--run', at('tuned'), ...few, '--json', at('e.json'));
     expect(out).toContain('cells: 2 windows of 1 unit\n');
     expect(out).toContain('cracks: 2 windows of 1 unit\n');
     expect(out).toMatch(/All sets: .*\nset .*\n.*\ncells +2 +1 .*\ncracks +2 +1 /);
@@ -167,7 +161,7 @@ describe('after pre-training on a corpus', () => {
 
   test('--only names sets; one that was left out is judged as a whole', async () => {
     const few = ['--samples', '2', '--windows-per-unit', '2'];
-    const out = await succeed(
+    const out = await printed(
       ...['evaluate', '--run', at('pre'), '--only', 'laws', ...few, '--json', at('laws.json')],
     );
     expect(out).toContain('laws: 12 windows of 6 units');
@@ -249,7 +243,7 @@ describe('a corpus that cannot be', () => {
   });
 
   test('evaluate --only on a run of one data set', async () => {
-    await succeed('pretrain', '--data', at('cells.csv'), ...tiny, '--steps', '1', '--out', at('single'));
+    await printed('pretrain', '--data', at('cells.csv'), ...tiny, '--steps', '1', '--out', at('single'));
     const { code, err } = await rollcast('evaluate', '--run', at('single'), '--only', 'cells');
     expect([code, err]).toEqual([2, expect.stringContaining('--only names sets of a corpus')]);
   });

@@ -7,25 +7,19 @@ import { RandomStream } from '@rollcast/core';
 
 import { spreadOf, type EpisodeEvaluation } from '../../packages/cli/src/episode-evaluation.js';
 import { temporaryFolder } from '../support/temporary.js';
-import { rollcast } from './support.js';
+import { printed, rollcast } from './support.js';
 
 const folder = temporaryFolder();
 const at = (name: string): string => join(folder, name);
 
-async function succeed(...args: string[]): Promise<string> {
-  const { code, out, err } = await rollcast(...args);
-  expect({ args, code, err: code === 0 ? '' : err }).toEqual({ args, code: 0, err: '' });
-  return out;
-}
-
 async function evaluate(run: string, ...args: string[]): Promise<EpisodeEvaluation & { out: string }> {
   const json = at('evaluation.json');
-  const out = await succeed('evaluate', '--run', at(run), '--json', json, ...args);
+  const out = await printed('evaluate', '--run', at(run), '--json', json, ...args);
   return { ...(JSON.parse(readFileSync(json, 'utf8')) as EpisodeEvaluation), out };
 }
 
 const train = (name: string, ...args: string[]): Promise<string> =>
-  succeed('train', '--out', at(name), '--seed', '1', ...args);
+  printed('train', '--out', at(name), '--seed', '1', ...args);
 const small = ['--instances', '4', '--steps-per-rollout', '64'];
 
 beforeAll(async () => {
@@ -47,7 +41,7 @@ beforeAll(async () => {
     '--set',
     'model.width=8',
   );
-  await succeed(
+  await printed(
     'pretrain',
     ...[
       '--simulator',

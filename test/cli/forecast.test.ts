@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import { tf } from '@rollcast/core';
 
 import { temporaryFolder } from '../support/temporary.js';
-import { cellsCsv, rollcast, type CommandResult } from './support.js';
+import { cellsCsv, expectSuccess, rollcast, type CommandResult } from './support.js';
 
 // A model that is too small to be good: what is tested is what becomes of its paths.
 const folder = temporaryFolder();
@@ -29,13 +29,7 @@ const forecast = (out: string, ...args: string[]): Promise<CommandResult> =>
   rollcast('forecast', '--run', at('pre'), '--paths', '20', '--out', at(out), ...args);
 
 async function succeed(out: string, ...args: string[]): Promise<CommandResult> {
-  const result = await forecast(out, ...args);
-  expect({ args, code: result.code, err: result.code === 0 ? '' : result.err }).toEqual({
-    args,
-    code: 0,
-    err: '',
-  });
-  return result;
+  return expectSuccess(await forecast(out, ...args), args);
 }
 
 const set = (...settings: string[]): string[] => settings.flatMap((setting) => ['--set', setting]);

@@ -37,12 +37,18 @@ export async function rollcast(...args: string[]): Promise<CommandResult> {
 
 /** Runs one command line that must end well. */
 export async function succeed(...args: string[]): Promise<CommandResult> {
-  const result = await rollcast(...args);
-  expect({ args, code: result.code, err: result.code === 0 ? '' : result.err }).toEqual({
-    args,
-    code: 0,
-    err: '',
-  });
+  return expectSuccess(await rollcast(...args), args);
+}
+
+/** What a command printed that must succeed. */
+export async function printed(...args: string[]): Promise<string> {
+  return (await succeed(...args)).out;
+}
+
+/** The result, once it is sure that the command succeeded. */
+export function expectSuccess(result: CommandResult, args: readonly string[]): CommandResult {
+  const { code, err } = result;
+  expect({ args, code, err: code === 0 ? '' : err }).toEqual({ args, code: 0, err: '' });
   return result;
 }
 

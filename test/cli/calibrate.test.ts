@@ -176,6 +176,20 @@ describe('a calibrated run', () => {
     );
   });
 
+  test('forecasts in the shape that it was calibrated in, unless asked otherwise', async () => {
+    await succeed('calibrate', ...run, ...few, '--line-share', '0.6');
+    const [, own] = [await forecast('asked', '--line-share', '0.6'), await forecast('own')];
+    expect(own.err).toMatch(/intervals are calibrated on 3 units/);
+    expect(json('own.json')).toEqual(json('asked.json'));
+    const other = await forecast('other', '--line-share', '0.1');
+    expect(other.err).toMatch(
+      /not calibrated: .*was made with --trim 0\.01 --line-share 0\.6, and this is --trim 0\.01 --line-share 0\.1/,
+    );
+    expect(json('other.json')).not.toEqual(json('own.json'));
+    await succeed('calibrate', ...run, ...few);
+    expect((await forecast('again', '--line-share', '0.1')).err).toMatch(/intervals are calibrated on/);
+  });
+
   test('of another checkpoint is not used, and refused when it is asked for', async () => {
     const content = readFileSync(at(calibrationFile), 'utf8');
     writeFileSync(at(calibrationFile), content.replace(/"update": \d+/, '"update": 7'));

@@ -16,7 +16,7 @@ import { z } from 'zod';
 import type { ForecastingRun } from './ensemble.js';
 import { quoted } from './flags.js';
 import { readWritten, weightsDigest } from './model-files.js';
-import type { ForecastShape } from './paths.js';
+import { FORECAST_SHAPE, type ForecastShape } from './paths.js';
 import { counted } from './report/table.js';
 import type { JudgedSet } from './windows.js';
 
@@ -71,6 +71,12 @@ export function readCalibration({ calibrationFile: path }: RunDirectory): Calibr
     }
   }
   return file;
+}
+
+/** The shape that flags ask for; what they leave open is as in the calibration of the run, or as `FORECAST_SHAPE` has it. */
+export function shapeOf(asked: Partial<ForecastShape>, run?: RunDirectory): ForecastShape {
+  const { trim, lineShare } = (run && readCalibration(run)?.shape) ?? FORECAST_SHAPE;
+  return { trim: asked.trim ?? trim, lineShare: asked.lineShare ?? lineShare };
 }
 
 /** The factors for a set: its own, or those of all sets where it has none. */

@@ -13,7 +13,7 @@ import {
 } from '@rollcast/envs';
 import { Option, type Command } from 'commander';
 
-import { guaranteeOf, splitWindows, writeCalibration } from '../calibration.js';
+import { guaranteeOf, shapeOf, splitWindows, writeCalibration } from '../calibration.js';
 import { addDataFlags, type DataFlags } from '../data-source.js';
 import {
   ensembleNotes,
@@ -40,7 +40,7 @@ import {
   type BackendFlags,
 } from './shared.js';
 
-interface CalibrateFlags extends DataFlags, BackendFlags, ForecastShape, ForecasterChoice {
+interface CalibrateFlags extends DataFlags, BackendFlags, Partial<ForecastShape>, ForecasterChoice {
   run: string;
   only?: string[];
   windowsPerUnit: number;
@@ -131,7 +131,8 @@ interface CalibrateParts {
 
 /** Finds and writes the calibration, and says what it does to units that did not calibrate. */
 function calibrate({ forecasting, loaded, sets }: CalibrateParts, flags: CalibrateFlags): void {
-  const { samples, trim, lineShare, share, seed, guarantee, windowsPerUnit } = flags;
+  const { samples, share, seed, guarantee, windowsPerUnit } = flags;
+  const shape = shapeOf(flags);
   const speaks = ({ dataset }: JudgedSet): boolean => dataset.units.length >= FEWEST_UNITS;
   const small = sets.some(speaks) ? sets.filter((set) => !speaks(set)) : [];
   const split = sets.map((set) => {
@@ -165,7 +166,6 @@ function calibrate({ forecasting, loaded, sets }: CalibrateParts, flags: Calibra
   const kind = guarantee ? 'guaranteed' : 'plain';
   const calibration = found.together[kind];
   const bySet = Object.fromEntries([...found.bySet].map(([name, ofSet]) => [name, ofSet[kind]]));
-  const shape = { trim, lineShare };
   const { run, checkpoint, checkpoints } = forecasting;
   writeCalibration(run, {
     update: checkpoint.update,
@@ -241,7 +241,7 @@ function calibrations(
 function sampled(
   { members, description: { horizon } }: LoadedForecaster,
   windows: readonly DegradationWindow[],
-  { samples, trim, lineShare, seed }: CalibrateFlags,
+  { samples, seed, ...flags }: CalibrateFlags,
 ): Float64Array[][] {
   const bar = progress({ label: 'calibrating', total: windows.length * samples, unit: 'sequences' });
   let done = 0;
@@ -249,7 +249,7 @@ function sampled(
   const onBatch = (count: number): void => bar.tick((done += count));
   try {
     return samplePaths(
-      { members, contexts, horizon, trainedHorizon: horizon, trim, lineShare, onBatch },
+      { members, contexts, horizon, trainedHorizon: horizon, ...shapeOf(flags), onBatch },
       samples,
       (w) => new RandomStream(seed, `calibration/sample/${windows[w].unit}/${windows[w].start}`),
     );

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { ConfigError, writeFileAtomically, type Checkpoint, type RunDirectory } from '@rollcast/core';
 import { Option, type Command } from 'commander';
 
-import { calibrationOf, calibrationToJudge, type CalibrationChoice } from '../calibration.js';
+import { calibrationOf, calibrationToJudge, shapeOf, type CalibrationChoice } from '../calibration.js';
 import { DATA_FLAGS, addDataFlags, fileSource, parseRecipe } from '../data-source.js';
 import {
   ensembleNotes,
@@ -25,7 +25,7 @@ import {
 } from '../evaluation-sets.js';
 import { givenFlags, integer, list, number, typedCommand } from '../flags.js';
 import { openRun, refuseOtherWindows, runName, subjectOf } from '../model-files.js';
-import { FORECAST_SHAPE, type ForecastShape } from '../paths.js';
+import type { ForecastShape } from '../paths.js';
 import { progress, type ProgressDisplay } from '../progress.js';
 import {
   drawCharts,
@@ -233,8 +233,7 @@ export async function evaluateRun(
 ): Promise<{ run: RunDirectory; evaluations: Evaluation[]; charts: ReportChart[] }> {
   const forecasting = openForecaster(flags.run, flags);
   const { run } = forecasting;
-  const { trim, lineShare } = { ...FORECAST_SHAPE, ...flags };
-  const shape = { trim, lineShare };
+  const shape = shapeOf(flags, run);
   const { sets, notes } = evaluationSets(flags, run);
   const otherData = fileSource(flags) !== undefined;
   const { file: calibration, note } = calibrationToJudge(forecasting, flags.calibrated, {

@@ -4,7 +4,7 @@ import { ConfigError, showControls, writeFileAtomically, writePicture } from '@r
 import { MOST_STEPS_MISSING, loadSeries, type Calibration, type SeriesSet } from '@rollcast/envs';
 import type { Command } from 'commander';
 
-import { chooseCalibration, type CalibrationChoice } from '../calibration.js';
+import { chooseCalibration, shapeOf, type CalibrationChoice } from '../calibration.js';
 import { addDataFlags, fileSource, type DataFlags } from '../data-source.js';
 import {
   ensembleNotes,
@@ -38,7 +38,7 @@ import {
   type BackendFlags,
 } from './shared.js';
 
-interface ForecastFlags extends DataFlags, BackendFlags, ForecastShape, ForecasterChoice {
+interface ForecastFlags extends DataFlags, BackendFlags, Partial<ForecastShape>, ForecasterChoice {
   run: string;
   horizon?: number;
   paths: number;
@@ -103,7 +103,8 @@ async function runForecast(flags: ForecastFlags): Promise<void> {
   const source = fileSource(flags);
   if (!source) throw new ConfigError('--data FILE is needed: the histories to forecast.');
   const forecasting = openForecaster(flags.run, flags);
-  const { file: calibration, note } = chooseCalibration(forecasting, flags.calibrated, flags);
+  const shape = shapeOf(flags, forecasting.run);
+  const { file: calibration, note } = chooseCalibration(forecasting, flags.calibrated, shape);
   const set = loadSeries(source, { leaveOutBadUnits: true });
   console.error(await startBackend(flags));
   const loaded = readForecaster(forecasting);
@@ -111,6 +112,7 @@ async function runForecast(flags: ForecastFlags): Promise<void> {
     const report = forecastAll(flags, {
       set,
       loaded,
+      shape,
       calibration: calibration?.calibration,
       notes: [...ensembleNotes(forecasting), ...(note ? [note] : [])],
     });
@@ -155,6 +157,7 @@ function prepareFiles({ out, plot, json, threshold, samplePaths, data = [] }: Fo
 interface ForecastParts {
   set: SeriesSet;
   loaded: LoadedForecaster;
+  shape: ForecastShape;
   calibration?: Calibration;
   /** What is to be said about models and calibration. */
   notes: readonly string[];
@@ -162,11 +165,11 @@ interface ForecastParts {
 
 function forecastAll(
   flags: ForecastFlags,
-  { set, loaded, calibration, notes: ofModel }: ForecastParts,
+  { set, loaded, shape, calibration, notes: ofModel }: ForecastParts,
 ): ForecastReport {
   const { members, description } = loaded;
   const { contextLength } = description;
-  const { horizon = description.horizon, paths, trim, lineShare, seed, threshold } = flags;
+  const { horizon = description.horizon, paths, seed, threshold } = flags;
   const { units, leftOut, notes } = forecastUnits(set, { contextLength, threshold });
   const told = [...notes];
   if (threshold !== undefined) told.push(`${crossingRule(set, threshold)}.`);
@@ -189,7 +192,7 @@ function forecastAll(
         horizon,
         trainedHorizon: description.horizon,
         paths,
-        shape: { trim, lineShare },
+        shape,
         seed,
         threshold,
         keepPaths,

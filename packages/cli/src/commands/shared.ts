@@ -44,15 +44,13 @@ export function addShapeFlags(command: Command): Command {
   return command
     .option(
       '--trim <share>',
-      'forecasts: share of the probability that is cut off at each end of every step',
+      `forecasts: share of the probability that is cut off at each end of every step (default: as calibrated, or ${FORECAST_SHAPE.trim})`,
       number({ least: 0, below: 0.5 }),
-      FORECAST_SHAPE.trim,
     )
     .option(
       '--line-share <share>',
-      'forecasts: how far their median is moved towards the line through the context, from 0 (not) to 1 (onto it)',
+      `forecasts: how far their median is moved towards the line through the context, from 0 (not) to 1 (onto it) (default: as calibrated, or ${FORECAST_SHAPE.lineShare})`,
       number({ least: 0, most: 1 }),
-      FORECAST_SHAPE.lineShare,
     );
 }
 

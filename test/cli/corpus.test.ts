@@ -7,7 +7,7 @@ import { RunDirectory } from '@rollcast/core';
 
 import { cutAfter, expectSameRun } from '../support/same-run.js';
 import { temporaryFolder } from '../support/temporary.js';
-import { cellsCsv, metrics, printed, rollcast } from './support.js';
+import { cellsCsv, metrics, printed, rollcast, succeed } from './support.js';
 
 const folder = temporaryFolder();
 const at = (name: string): string => join(folder, name);
@@ -55,20 +55,9 @@ beforeAll(async () => {
   writeFileSync(at('cracks.csv'), cracksCsv());
   writeFileSync(at('one.csv'), cellsCsv(1, 60));
   const corpus = writeCorpus('corpus.json', { sets, augment });
-  await printed(
-    ...[
-      'pretrain',
-      '--corpus',
-      corpus,
-      ...tiny,
-      '--steps',
-      '6',
-      '--leave-out',
-      'laws',
-      '--augment',
-      'halfTurn=0.25',
-    ],
-    ...['--set', 'pretrain.validateEvery=3', '--out', at('pre')],
+  await succeed(
+    ...['pretrain', '--corpus', corpus, ...tiny, '--steps', '6', '--leave-out', 'laws'],
+    ...['--augment', 'halfTurn=0.25', '--set', 'pretrain.validateEvery=3', '--out', at('pre')],
   );
 });
 
@@ -116,7 +105,7 @@ describe('pre-training on a corpus', () => {
 
   test('stops after `patience` looks without improvement, and goes on byte for byte', async () => {
     const command = ['pretrain', '--corpus', at('corpus.json'), ...tiny, ...ruin, '--steps', '40'];
-    await printed(...command, '--set', 'pretrain.patience=2', '--out', at('whole'));
+    await succeed(...command, '--set', 'pretrain.patience=2', '--out', at('whole'));
     const looks = metrics(at('whole')).filter((record) => 'validation/crossEntropy' in record);
     const values = looks.map((record) => record['validation/crossEntropy']);
     const best = values.indexOf(Math.min(...values));
@@ -130,16 +119,16 @@ describe('pre-training on a corpus', () => {
 
     const kept = readdirSync(join(at('whole'), 'checkpoints')).filter((name) => name.startsWith('update-'));
     cutAfter(Number(kept.sort().at(-2)!.slice('update-'.length)), at('whole'), at('cut'));
-    await printed('pretrain', '--resume', '--out', at('cut'));
+    await succeed('pretrain', '--resume', '--out', at('cut'));
     expectSameRun(at('cut'), at('whole'));
-    await printed('pretrain', '--resume', '--out', at('cut')); // it stays stopped
+    await succeed('pretrain', '--resume', '--out', at('cut')); // it stays stopped
     expectSameRun(at('cut'), at('whole'));
   });
 });
 
 describe('after pre-training on a corpus', () => {
   test('train fine-tunes on the mixture, and evaluate judges each set by itself', async () => {
-    await printed(
+    await succeed(
       ...['train', '--init', at('pre'), '--updates', '2', '--batch-size', '4', '--out', at('tuned')],
     );
     expect(readFileSync(join(at('tuned'), 'log.jsonl'), 'utf8')).toContain('7 units in 3 sets');
@@ -243,7 +232,7 @@ describe('a corpus that cannot be', () => {
   });
 
   test('evaluate --only on a run of one data set', async () => {
-    await printed('pretrain', '--data', at('cells.csv'), ...tiny, '--steps', '1', '--out', at('single'));
+    await succeed('pretrain', '--data', at('cells.csv'), ...tiny, '--steps', '1', '--out', at('single'));
     const { code, err } = await rollcast('evaluate', '--run', at('single'), '--only', 'cells');
     expect([code, err]).toEqual([2, expect.stringContaining('--only names sets of a corpus')]);
   });

@@ -7,7 +7,7 @@ import { RandomStream } from '@rollcast/core';
 
 import { spreadOf, type EpisodeEvaluation } from '../../packages/cli/src/episode-evaluation.js';
 import { temporaryFolder } from '../support/temporary.js';
-import { printed, rollcast } from './support.js';
+import { printed, rollcast, succeed } from './support.js';
 
 const folder = temporaryFolder();
 const at = (name: string): string => join(folder, name);
@@ -41,7 +41,7 @@ beforeAll(async () => {
     '--set',
     'model.width=8',
   );
-  await printed(
+  await succeed(
     'pretrain',
     ...[
       '--simulator',

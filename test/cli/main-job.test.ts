@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 
 import { expectSameRun } from '../support/same-run.js';
 import { temporaryFolder } from '../support/temporary.js';
-import { cellsCsv, printed, rollcast } from './support.js';
+import { cellsCsv, printed, rollcast, succeed } from './support.js';
 
 // The whole job on a model that is too small to be good: what is tested is that the pieces fit.
 const folder = temporaryFolder();
@@ -62,7 +62,7 @@ const metrics = (run: string): Record<string, number>[] =>
 
 beforeAll(async () => {
   writeFileSync(data, cellsCsv(5, 130));
-  await printed(
+  await succeed(
     'pretrain',
     '--data',
     data,
@@ -111,7 +111,7 @@ describe.each([
   test('a run that was cut and resumed ends as the one that was not', async () => {
     await train(`${name}-cut`, ...flags, '--updates', '4', '--set', `${name}.learningRateDecay=false`);
     await train(`${name}-whole`, ...flags, '--updates', '6', '--set', `${name}.learningRateDecay=false`);
-    await printed('train', '--out', at(`${name}-cut`), '--resume', '--updates', '6');
+    await succeed('train', '--out', at(`${name}-cut`), '--resume', '--updates', '6');
     expect(metrics(`${name}-cut`)).toEqual(metrics(`${name}-whole`));
     for (const file of ['weights.safetensors', 'optimizer.safetensors', 'state.json']) {
       expect(digest(`${name}-cut`, 'update-000006', file)).toBe(
@@ -122,7 +122,7 @@ describe.each([
 
   test('evaluate --horizon judges farther ahead than the run was trained for', async () => {
     const json = at(`${name}-far.json`);
-    await printed(
+    await succeed(
       ...['evaluate', '--run', at(name), '--horizon', '90', '--windows-per-unit', '2', '--samples', '2'],
       ...['--json', json],
     );
@@ -209,7 +209,7 @@ test('evaluate takes other data: all units of the file', async () => {
   const other = at('other.csv');
   writeFileSync(other, cellsCsv(3, 110));
   const json = at('other.json');
-  await printed(
+  await succeed(
     'evaluate',
     '--run',
     at('reinforce'),
@@ -233,7 +233,7 @@ test('a folder given for the JSON is refused before the work, and a missing pare
   expect(refused.code).toBe(2);
   expect(refused.err).toMatch(/--json names a file/);
   const json = join(at('new'), 'folder', 'table.json');
-  await printed(
+  await succeed(
     'evaluate',
     '--run',
     at('reinforce'),
@@ -265,19 +265,19 @@ test('pre-training goes on as it was: resumed it takes no other flags', async ()
     'error: --steps cannot be changed by --resume: a resumed run keeps its configuration. Only --backend, --device and --threads may be given.\n',
   );
   const before = metrics('pre');
-  await printed('pretrain', '--out', at('pre'), '--resume'); // it is finished
+  await succeed('pretrain', '--out', at('pre'), '--resume'); // it is finished
   expect(metrics('pre')).toEqual(before);
 });
 
 test('pre-training that was cut between two of its looks ends as the one that was not, best checkpoint included', async () => {
   const flags = ['--simulator', 'knee', '--units', '5', '--context', '12', '--horizon', '8', ...tiny];
-  await printed('pretrain', ...flags, '--steps', '120', '--batch-size', '4', '--out', at('long'));
+  await succeed('pretrain', ...flags, '--steps', '120', '--batch-size', '4', '--out', at('long'));
   cpSync(at('long'), at('long-cut'), { recursive: true });
   // killed after the checkpoint of step 100 was written and before it was marked
   rmSync(join(at('long-cut'), 'checkpoints', 'update-000120'), { recursive: true });
   const mark = join(at('long-cut'), 'checkpoints', 'best.json');
   writeFileSync(mark, 'damaged');
-  await printed('pretrain', '--out', at('long-cut'), '--resume');
+  await succeed('pretrain', '--out', at('long-cut'), '--resume');
   expectSameRun(at('long-cut'), at('long'));
 });
 
@@ -291,7 +291,7 @@ test('a run is never replaced by one that starts from it', async () => {
 });
 
 test('a checkpoint of another vocabulary is refused by name', async () => {
-  await printed(
+  await succeed(
     'pretrain',
     '--data',
     data,
@@ -313,7 +313,7 @@ test('a checkpoint of another vocabulary is refused by name', async () => {
 });
 
 test('several laws can be mixed without data', async () => {
-  await printed(
+  await succeed(
     'pretrain',
     '--simulator',
     'knee,paris-law',

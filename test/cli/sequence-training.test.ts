@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 
 import { temporaryFolder } from '../support/temporary.js';
-import { lastCheckpoint, metrics, printed, rollcast, timeless } from './support.js';
+import { lastCheckpoint, metrics, printed, rollcast, succeed, timeless } from './support.js';
 
 const folder = temporaryFolder();
 const at = (name: string): string => join(folder, name);
@@ -37,7 +37,7 @@ describe.each(['reinforce', 'a2c', 'ppo', 'rloo', 'grpo'])('%s from nothing', (a
 
     cpSync(at(algo), at(`${algo}-cut`), { recursive: true });
     rmSync(join(at(`${algo}-cut`), 'checkpoints', 'update-000004'), { recursive: true });
-    await printed('train', '--resume', '--out', at(`${algo}-cut`));
+    await succeed('train', '--resume', '--out', at(`${algo}-cut`));
     expect(lastCheckpoint(at(`${algo}-cut`))).toEqual(lastCheckpoint(at(algo)));
     expect(timeless(metrics(at(`${algo}-cut`)))).toEqual(timeless(metrics(at(algo))));
   });
@@ -85,7 +85,7 @@ describe('with --init', () => {
     cpSync(at('whole'), at('cut'), { recursive: true });
     rmSync(join(at('cut'), 'checkpoints', 'update-000004'), { recursive: true });
     rmSync(at('gone'), { recursive: true });
-    await printed('train', '--resume', '--out', at('cut'));
+    await succeed('train', '--resume', '--out', at('cut'));
     expect(lastCheckpoint(at('cut'))).toEqual(lastCheckpoint(at('whole')));
     expect(timeless(metrics(at('cut')))).toEqual(timeless(metrics(at('whole'))));
   });
@@ -99,7 +99,7 @@ describe('with --init', () => {
 
   test('a run of another kind is refused by name', async () => {
     const step = ['--env', 'bandit-v1', '--steps', '8', '--instances', '2', '--steps-per-rollout', '4'];
-    await printed('train', ...step, '--out', at('bandit'));
+    await succeed('train', ...step, '--out', at('bandit'));
     await refused(
       ['--init', at('bandit')],
       'is a run on a step environment; training on a sequence environment starts from a run on a sequence environment.',
@@ -137,6 +137,6 @@ test('a resumed run takes another length and nothing else', async () => {
   expect(err).toContain(
     '--lr cannot be changed by --resume: a resumed run keeps its configuration. Only --updates, --backend, --device and --threads may be given.',
   );
-  await printed('train', '--resume', '--out', at('start'), '--updates', '5');
+  await succeed('train', '--resume', '--out', at('start'), '--updates', '5');
   expect(metrics(at('start'))).toHaveLength(5);
 });

@@ -1,5 +1,4 @@
 /** Models and policies as files of a checkpoint: arrays in safetensors, everything else in JSON. */
-import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 
 import {
@@ -76,8 +75,8 @@ export function policyFiles({ policy, algorithm, collector, referencePolicy }: P
 }
 
 /** SHA-256 of the weights: what was made for others is not for these. */
-export function weightsDigest({ files }: Checkpoint): string {
-  return createHash('sha256').update(files[WEIGHTS]).digest('hex');
+export function weightsDigest({ digests }: Checkpoint): string {
+  return digests[WEIGHTS];
 }
 
 /** The reverse of `policyFiles`. @throws {CheckpointError} when a file is missing or does not fit */

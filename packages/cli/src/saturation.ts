@@ -27,25 +27,29 @@ function shareOf(
   trainedHorizon: number,
 ): number {
   const last = tokeniser.vocabularySize - 1;
-  const tokens = windows.flatMap(({ context }, w) =>
-    paths[w].flatMap((path) => tokensOf(tokeniser, context, Array.from(path), trainedHorizon)),
-  );
-  return tokens.filter((token) => token === 0 || token === last).length / tokens.length;
+  let outermost = 0;
+  let points = 0;
+  windows.forEach(({ context }, w) => {
+    const scaling = tokeniser.fit(context);
+    for (const path of paths[w]) {
+      const tokens = tokensOf(Array.from(path), { tokeniser, context, scaling, trainedHorizon });
+      outermost += tokens.filter((token) => token === 0 || token === last).length;
+      points += tokens.length;
+    }
+  });
+  return outermost / points;
 }
 
-/** The tokens of a path, stretch by stretch. */
+/** The tokens of a path, stretch by stretch; the first in the scaling of the context. */
 function tokensOf(
-  tokeniser: ValueTokeniser,
-  context: Float64Array,
   path: number[],
-  trainedHorizon: number,
+  of: { tokeniser: ValueTokeniser; context: Float64Array; scaling: unknown; trainedHorizon: number },
 ): number[] {
-  const starts = Array.from(
-    { length: Math.ceil(path.length / trainedHorizon) },
-    (_, i) => i * trainedHorizon,
-  );
-  return starts.flatMap((start) => {
-    const scaling = tokeniser.fit(start === 0 ? context : lastPoints(context, path.slice(0, start)));
-    return [...tokeniser.encode(path.slice(start, start + trainedHorizon), scaling, context.length)];
-  });
+  const { tokeniser, context, trainedHorizon } = of;
+  const tokens: number[] = [];
+  for (let start = 0; start < path.length; start += trainedHorizon) {
+    const scaling = start === 0 ? of.scaling : tokeniser.fit(lastPoints(context, path.slice(0, start)));
+    tokens.push(...tokeniser.encode(path.slice(start, start + trainedHorizon), scaling, context.length));
+  }
+  return tokens;
 }

@@ -79,7 +79,7 @@ export function addCalibrate(program: Command): void {
         .conflicts('data'),
     )
     .option('--seed <number>', 'seed of the sampled paths and of which units calibrate', integer(0), 0);
-  addBackendFlags(addDataFlags(addShapeFlags(command)))
+  addBackendFlags(addDataFlags(addShapeFlags(command, { asCalibrated: false })))
     .addHelpText('after', HELP)
     .action(runCalibrate);
 }
@@ -145,7 +145,7 @@ function calibrate({ forecasting, loaded, sets }: CalibrateParts, flags: Calibra
   const paths = sampled(
     loaded,
     split.flatMap(({ calibrating, judging }) => [...calibrating, ...judging]),
-    flags,
+    { samples, seed, shape },
   );
   const parts = split.map(({ name, calibrating, judging }) => ({
     name,
@@ -241,7 +241,7 @@ function calibrations(
 function sampled(
   { members, description: { horizon } }: LoadedForecaster,
   windows: readonly DegradationWindow[],
-  { samples, seed, ...flags }: CalibrateFlags,
+  { samples, seed, shape }: { samples: number; seed: number; shape: ForecastShape },
 ): Float64Array[][] {
   const bar = progress({ label: 'calibrating', total: windows.length * samples, unit: 'sequences' });
   let done = 0;
@@ -249,7 +249,7 @@ function sampled(
   const onBatch = (count: number): void => bar.tick((done += count));
   try {
     return samplePaths(
-      { members, contexts, horizon, trainedHorizon: horizon, ...shapeOf(flags), onBatch },
+      { members, contexts, horizon, trainedHorizon: horizon, ...shape, onBatch },
       samples,
       (w) => new RandomStream(seed, `calibration/sample/${windows[w].unit}/${windows[w].start}`),
     );

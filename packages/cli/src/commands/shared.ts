@@ -39,17 +39,23 @@ export function addBackendFlags(command: Command): Command {
     .option('--threads <count>', 'threads of the backend onnx (default: the number of cores)', integer(1));
 }
 
-/** The flags of every command that samples forecasts: those of `ForecastShape`. */
-export function addShapeFlags(command: Command): Command {
+/**
+ * The flags of every command that samples forecasts: those of `ForecastShape`.
+ *
+ * @param asCalibrated - whether the command takes the shape of the run's calibration where they are left out
+ */
+export function addShapeFlags(command: Command, { asCalibrated = true } = {}): Command {
+  const unlessAsked = (value: number): string =>
+    `(default: ${asCalibrated ? 'as calibrated, or ' : ''}${value})`;
   return command
     .option(
       '--trim <share>',
-      `forecasts: share of the probability that is cut off at each end of every step (default: as calibrated, or ${FORECAST_SHAPE.trim})`,
+      `forecasts: share of the probability that is cut off at each end of every step ${unlessAsked(FORECAST_SHAPE.trim)}`,
       number({ least: 0, below: 0.5 }),
     )
     .option(
       '--line-share <share>',
-      `forecasts: how far their median is moved towards the line through the context, from 0 (not) to 1 (onto it) (default: as calibrated, or ${FORECAST_SHAPE.lineShare})`,
+      `forecasts: how far their median is moved towards the line through the context, from 0 (not) to 1 (onto it) ${unlessAsked(FORECAST_SHAPE.lineShare)}`,
       number({ least: 0, most: 1 }),
     );
 }

@@ -30,6 +30,8 @@ export interface Checkpoint {
   readonly update: number;
   readonly path: string;
   readonly files: Readonly<Record<string, Buffer>>;
+  /** SHA-256 of each of them, in hexadecimal. */
+  readonly digests: Readonly<Record<string, string>>;
 }
 
 /** Which checkpoints are kept. */
@@ -264,7 +266,11 @@ export class CheckpointStore {
         );
       return [name, content];
     });
-    return { update, path, files: Object.fromEntries(files) };
+    const digests = Object.entries(manifest.files).map(([name, { sha256 }]): [string, string] => [
+      name,
+      sha256,
+    ]);
+    return { update, path, files: Object.fromEntries(files), digests: Object.fromEntries(digests) };
   }
 
   private lastGood(except?: number): number | undefined {

@@ -84,6 +84,7 @@ export class AugmentedWindows implements WindowSource {
   draw(random: RandomStream): DegradationWindow {
     const { halfTurn, mix, noise } = this.options;
     let window = this.drawStretched(random);
+    // nothing is drawn where it is off, so that runs from before it was there draw the same windows
     if (halfTurn > 0 && random.uniform() < halfTurn) window = turned(window);
     if (random.uniform() < mix) window = mixed(window, this.drawStretched(random), random);
     if (random.uniform() < noise) window = noisy(window, this.options.noiseDeviation, random);

@@ -187,7 +187,9 @@ describe('a calibrated run', () => {
     );
     expect(json('other.json')).not.toEqual(json('own.json'));
     await succeed('calibrate', ...run, ...few);
-    expect((await forecast('again', '--line-share', '0.1')).err).toMatch(/intervals are calibrated on/);
+    expect((await forecast('again')).err).toMatch(/intervals are calibrated on/);
+    expect(json('again.json')).toEqual(json('own.json'));
+    await succeed('calibrate', ...run, ...few, '--line-share', '0.1');
   });
 
   test('of another checkpoint is not used, and refused when it is asked for', async () => {
@@ -208,6 +210,7 @@ describe('a calibrated run', () => {
       ...run,
       '--calibrated',
     );
+    await succeed('calibrate', ...run, ...few);
     writeFileSync(at(calibrationFile), content.replace(/"guaranteed": [\d.]+/, '"guaranteed": 2'));
     await refused(
       /calibration\.json cannot be used: calibration\.guaranteed/,
@@ -286,18 +289,20 @@ test('a run on a corpus is calibrated on half of the held-out units of each set,
   };
   const [together, long, other] = [
     await widthOf(),
-    await widthOf('--calibrated', 'long'),
-    await widthOf('--calibrated', 'other'),
+    await widthOf('--like', 'long'),
+    await widthOf('--like', 'other'),
   ];
   expect(new Set([together, long, other]).size).toBe(3);
   const forecast = ['forecast', ...corpus, '--data', at('few.csv'), '--paths', '20', '--out', at('as.csv')];
-  expect((await succeed(...forecast, '--calibrated', 'other')).err).toMatch(/calibrated as those of other\./);
+  expect((await succeed(...forecast, '--like', 'other')).err).toMatch(/calibrated as those of other; /);
+  expect((await succeed(...forecast, '--like', 'few')).err).toMatch(/calibrated on 3 units of long/);
   await refused(
-    /--calibrated lang: no units of that set calibrated; known: long, other\. Did you mean "long"/,
+    /--like lang: the run was not trained on such a set; known: long, other, few\. Did you mean "long"/,
     ...forecast,
-    '--calibrated',
+    '--like',
     'lang',
   );
+  await refused(/--like long is for other data \(--data\) and for sets that were left out; the run was trained on long/, 'evaluate', ...corpus, '--like', 'long'); // prettier-ignore
   await succeed('calibrate', ...corpus, ...few, '--only', 'other');
   const alone = json<CalibrationJson>('corpus/calibration.json');
   expect(alone.sets.map(({ name }) => name)).toEqual(['other']);

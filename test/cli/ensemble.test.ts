@@ -121,7 +121,7 @@ test('runs that cannot forecast together are refused, and nothing is written', a
     ...['ensemble', '--run', at('second'), '--with', at('longer')],
   );
   await refused(
-    /--with names a run twice, or the run itself/,
+    /A run is named twice, or the run itself/,
     'ensemble',
     '--run',
     at('second'),

@@ -167,7 +167,7 @@ describe('rollcast fit', () => {
     [
       'an unknown name',
       ['--recipe', 'degradatio'],
-      'Unknown recipe "degradatio". Known: degradation, degradation-broad, or a JSON file of your own. Did you mean "degradation"?',
+      'Unknown recipe "degradatio". Known: degradation, or a JSON file of your own. Did you mean "degradation"?',
     ],
     ['a file that is not there', ['--recipe', 'none.json'], '--recipe none.json cannot be read'],
     ['a recipe of ours without data', [], '--data-root FOLDER is needed with the recipe degradation'],
@@ -192,16 +192,36 @@ describe('rollcast fit', () => {
     expect(out).toContain('--algo rloo --reward -crps --updates 2');
   });
 
-  test('the broad recipe of ours is the other one with fewer steps and turned windows', async () => {
+  test('makes a second forecaster for kinds that are not trained on, of the same seeds and units', async () => {
+    const path = writeRecipe('kinds.json', {
+      ...{ description: 'kinds', extends: 'recipe.json', members: [{}, { pretrain: { steps: 3 } }] },
+      newKinds: { pretrain: { augment: 'halfTurn=0.5' }, calibrate: { 'line-share': 0 } },
+    });
+    const { code, out } = await rollcast(
+      ...['fit', '--recipe', path, '--data-root', at('data'), '--seed', '3', '--out', at('kinds')],
+    );
+    expect(code).toBe(0);
+    const commands = [...out.matchAll(/^\d+\/12 {2}rollcast (.*)$/gm)].map(([, command]) => command);
+    expect(commands.map((command) => command.split(' ')[0])).toEqual([
+      ...['pretrain', 'train', 'pretrain', 'train'],
+      ...['pretrain', 'train', 'pretrain', 'train', 'ensemble', 'calibrate'],
+      ...['ensemble', 'calibrate'],
+    ]);
+    const forNewKinds = (command: string): string =>
+      command.replaceAll(at('kinds'), at('kinds-new')).replace(/(--steps .*)/, '$1 --augment halfTurn=0.5');
+    expect(commands[4]).toBe(forNewKinds(commands[0]));
+    expect(commands[9]).toMatch(/^calibrate --run \S*kinds-new .*--line-share 0$/);
+    expect(commands[10]).toBe(
+      `ensemble --run ${at('kinds')} --with ${at('kinds-2')} --new-kinds ${at('kinds-new')}`,
+    );
+    expect(out).toContain('Forecast more of a kind that it knows:  rollcast forecast');
+  });
+
+  test('the recipe of ours is refused where its data are not', async () => {
     mkdirSync(at('no-data'));
-    const begun = async (recipe: string): Promise<string> => {
-      const { out } = await rollcast(
-        ...['fit', '--recipe', recipe, '--data-root', at('no-data'), '--out', at('none')],
-      );
-      return out.split('\n').find((line) => line.startsWith('1/6'))!;
-    };
-    const [whole, broad] = [await begun('degradation'), await begun('degradation-broad')];
-    expect(broad).toBe(`${whole.replace(/--steps \d+/, '--steps 4000')} --augment halfTurn=0.5`);
+    const { out, code } = await rollcast('fit', '--data-root', at('no-data'), '--out', at('none'));
+    expect(out).toMatch(/1\/12 {2}rollcast pretrain .*--steps 12000 /);
+    expect(code).toBe(2);
   });
 
   test.each([

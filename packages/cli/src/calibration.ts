@@ -6,11 +6,10 @@ import {
   ConfigError,
   RandomStream,
   rollcastVersion,
-  suggestion,
   writeFileAtomically,
   type RunDirectory,
 } from '@rollcast/core';
-import { INTERVALS, listNames, type Calibration, type DegradationWindow } from '@rollcast/envs';
+import { INTERVALS, type Calibration, type DegradationWindow } from '@rollcast/envs';
 import { z } from 'zod';
 
 import type { ForecastingRun } from './ensemble.js';
@@ -79,26 +78,25 @@ export function shapeOf(asked: Partial<ForecastShape>, run?: RunDirectory): Fore
   return { trim: asked.trim ?? trim, lineShare: asked.lineShare ?? lineShare };
 }
 
-/** The factors for a set: its own, or those of all sets where it has none. */
-export function calibrationOf({ bySet, calibration }: CalibrationFile, set: string): Calibration {
-  return Object.hasOwn(bySet, set) ? bySet[set] : calibration;
+/** The factors for a kind: those of its set, or those of all sets where it has none. */
+export function calibrationOf(
+  { bySet, calibration }: CalibrationFile,
+  kind: string | undefined,
+): Calibration {
+  return kind !== undefined && Object.hasOwn(bySet, kind) ? bySet[kind] : calibration;
 }
-
-/** What `--calibrated [set]` and `--no-calibrated` say. */
-export type CalibrationChoice = boolean | string;
 
 /**
  * The calibration that a command uses.
  *
- * @param wanted - true: there must be one; a name: there must be one of that set, and it is for all data; undefined: where there
- *   is one that fits; false: none
+ * @param wanted - true: there must be one; undefined: where there is one that fits; false: none
  * @returns it, if any, and a sentence about that for the user
- * @throws {ConfigError} when one is wanted and there is none for this checkpoint, or none of the set that is named
+ * @throws {ConfigError} when one is wanted and there is none for this checkpoint
  */
 export function chooseCalibration(
   forecasting: ForecastingRun,
-  wanted: CalibrationChoice | undefined,
-  shape: ForecastShape,
+  wanted: boolean | undefined,
+  { shape, kind }: { shape: ForecastShape; kind?: string },
 ): { file?: CalibrationFile; note?: string } {
   const { run } = forecasting;
   if (wanted === false) {
@@ -120,12 +118,13 @@ export function chooseCalibration(
     if (wanted) throw new ConfigError(`--calibrated: ${why}; run ${[make, ...other.flags].join(' ')}.`);
     return { note: `intervals are not calibrated: ${why}.` };
   }
-  if (typeof wanted === 'string')
-    return { file: ofSet(file, wanted), note: `intervals are calibrated as those of ${wanted}.` };
+  const off = wanted ? '' : '; --no-calibrated turns it off';
+  if (kind !== undefined && Object.hasOwn(file.bySet, kind))
+    return { file, note: `intervals are calibrated as those of ${kind}${off}.` };
   const of = file.sets.map(({ name, units }) => `${counted(units.length, 'unit')} of ${name}`);
   return {
     file,
-    note: `intervals are calibrated on ${of.join(', ')}${wanted ? '' : '; --no-calibrated turns it off'}.`,
+    note: `intervals are calibrated on ${of.join(', ')}${off}.`,
   };
 }
 
@@ -151,16 +150,17 @@ function differenceOf(
 }
 
 /**
- * The calibration that an evaluation uses: one that is asked for, and of other data than the run's where none of its units
+ * The calibration that an evaluation uses: one that is asked for, and of sets that the run does not hold out where none of its units
  * calibrated, so that none has to be left out.
  */
 export function calibrationToJudge(
   forecasting: ForecastingRun,
-  wanted: CalibrationChoice | undefined,
-  { sets, otherData, shape }: { sets: readonly JudgedSet[]; otherData: boolean; shape: ForecastShape },
+  wanted: boolean | undefined,
+  { sets, heldOut, shape }: { sets: readonly JudgedSet[]; heldOut: boolean; shape: ForecastShape },
 ): { file?: CalibrationFile; note?: string } {
-  if (wanted === undefined && !otherData) return {};
-  const chosen = chooseCalibration(forecasting, wanted, shape);
+  if (wanted === undefined && heldOut) return {};
+  const kind = sets.length === 1 ? sets[0].kind : undefined;
+  const chosen = chooseCalibration(forecasting, wanted, { shape, kind });
   if (wanted !== undefined) return chosen;
   const own = sets.find(({ name, dataset }) => chosen.file && calibratedOn(chosen.file, name, dataset.units));
   return own
@@ -168,15 +168,6 @@ export function calibrationToJudge(
         note: `intervals are not calibrated: units of ${own.name} calibrated them; --calibrated judges the others.`,
       }
     : chosen;
-}
-
-/** The file as if its factors for one set were those for all data. */
-function ofSet(file: CalibrationFile, name: string): CalibrationFile {
-  const known = file.sets.map((set) => set.name);
-  if (!known.includes(name)) {
-    throw new ConfigError(`--calibrated ${name}: no units of that set calibrated; known: ${listNames(known)}.${suggestion(name, known)}`); // prettier-ignore
-  }
-  return { ...file, calibration: calibrationOf(file, name), bySet: {} };
 }
 
 function shapeFlags({ trim, lineShare }: ForecastShape): string {

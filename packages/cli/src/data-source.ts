@@ -1,5 +1,5 @@
 /** From flags to histories: the recipe is saved with a run, so that every later command splits the same way. */
-import { ConfigError, DataError, resolveOptions } from '@rollcast/core';
+import { ConfigError, DataError, resolveOptions, type RunDirectory } from '@rollcast/core';
 import {
   augmentOptions,
   dataFormats,
@@ -169,4 +169,13 @@ export function parseRecipe(value: unknown): DataRecipe {
       `The run's data recipe cannot be read: ${(error as Error).message.replaceAll('\n', '; ')}`,
     );
   }
+}
+
+/** The sets of real data that a run on a corpus was trained on, by name; none for a run that is on one data set. */
+export function knownKinds({ config }: RunDirectory): string[] {
+  const { source } = parseRecipe(config['data']);
+  if (!('corpus' in source)) return [];
+  return source.corpus.sets
+    .filter(({ leaveOut, source }) => !leaveOut && 'files' in source)
+    .map(({ name }) => name);
 }

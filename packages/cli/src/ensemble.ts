@@ -1,7 +1,8 @@
 /**
- * Several runs that forecast together: `ensemble.json` of a run names the others, and their paths are put together with its own.
- * Models that were trained alike from other random numbers err differently where the data do not tell; the mixture of their
- * distributions errs less than each and is less sure of itself (Lakshminarayanan et al. 2017, arXiv:1612.01474).
+ * Several runs that forecast for one: `ensemble.json` of a run names them. Those that forecast *together* with it put their paths
+ * beside its own: models that were trained alike from other random numbers err differently where the data do not tell; the mixture of
+ * their distributions errs less than each and is less sure of itself (Lakshminarayanan et al. 2017, arXiv:1612.01474). And one may
+ * forecast *instead* of it what is of a kind that it was not trained on.
  */
 import { existsSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
@@ -16,6 +17,7 @@ import {
 } from '@rollcast/core';
 import { z } from 'zod';
 
+import { knownKinds, parseRecipe } from './data-source.js';
 import {
   openForecastRun,
   readDescription,
@@ -29,8 +31,10 @@ import type { PathModel } from './paths.js';
 
 const ensembleFile = z.strictObject({
   rollcast: z.string(),
-  /** Folders of the other runs, relative to this one. */
-  members: z.array(z.string().min(1)).min(1),
+  /** Folders of the runs that forecast together with this one, relative to it. */
+  members: z.array(z.string().min(1)),
+  /** Folder of the run that forecasts kinds that this one was not trained on. */
+  newKinds: z.string().min(1).optional(),
 });
 
 /** A run that forecasts, and the checkpoints that it does so with: its own, and those of the other members of its ensemble. */
@@ -39,6 +43,8 @@ export interface ForecastingRun {
   readonly checkpoint: Checkpoint;
   /** Its own first. */
   readonly checkpoints: readonly Checkpoint[];
+  /** Folder of the run that forecasts instead of it what is of another kind than it was trained on. */
+  readonly newKinds?: string;
 }
 
 /** Which models of a run forecast. */
@@ -59,34 +65,50 @@ export function openForecaster(
   { checkpoint: choice, ensemble = true }: ForecasterChoice,
 ): ForecastingRun {
   const { run, checkpoint } = openForecastRun(path, choice);
-  const others = ensemble ? readEnsemble(run) : [];
-  const gone = others.find((folder) => !existsSync(folder));
+  const { members, newKinds } = ensemble ? readEnsemble(run) : NO_OTHERS;
+  const named = [...members, ...(newKinds === undefined ? [] : [newKinds])];
+  const gone = named.find((folder) => !existsSync(folder));
   if (gone !== undefined)
     throw new ConfigError(
       `${run.ensembleFile} names a run that is gone, ${gone}. Put it back, write the file anew with rollcast ensemble, or forecast with this run's model alone (--no-ensemble).`,
     );
-  const opened = others.map((folder) => openForecastRun(folder, choice).checkpoint);
-  return { run, checkpoint, checkpoints: [checkpoint, ...opened] };
+  const opened = members.map((folder) => openForecastRun(folder, choice).checkpoint);
+  return { run, checkpoint, checkpoints: [checkpoint, ...opened], newKinds };
 }
 
-/** Folders of the other members, none where there is no file. @throws {CheckpointError} when the file is damaged */
-function readEnsemble({ path, ensembleFile: file }: RunDirectory): string[] {
-  const { members } = readWritten(file, ensembleFile, 'ensemble') ?? { members: [] };
-  return members.map((folder) => resolve(path, folder));
+/** Folders of the other runs. */
+interface Others {
+  readonly members: readonly string[];
+  readonly newKinds?: string;
+}
+
+const NO_OTHERS: Others = { members: [] };
+
+/** None where there is no file. @throws {CheckpointError} when the file is damaged */
+function readEnsemble({ path, ensembleFile: file }: RunDirectory): Others {
+  const { members, newKinds } = readWritten(file, ensembleFile, 'ensemble') ?? NO_OTHERS;
+  return {
+    members: members.map((folder) => resolve(path, folder)),
+    ...(newKinds !== undefined && { newKinds: resolve(path, newKinds) }),
+  };
 }
 
 /**
  * Writes `ensemble.json` of a run.
  *
- * @param others - folders of runs
- * @throws {ConfigError} when a run forecasts other windows, or holds out other units: an evaluation would judge what it was trained on
+ * @throws {ConfigError} when a run forecasts other windows, or holds out other units: an evaluation would judge what it was trained on;
+ *   and when a run that is not on a corpus is given another for new kinds
  */
-export function writeEnsemble(path: string, others: readonly string[]): RunDirectory {
+export function writeEnsemble(path: string, { members, newKinds }: Others): RunDirectory {
   const { run, checkpoint } = openForecastRun(path);
   const own = readDescription(checkpoint);
-  const folders = others.map((other) => resolve(other));
-  if (new Set([resolve(path), ...folders]).size !== folders.length + 1)
-    throw new ConfigError(`--with names a run twice, or the run itself; got ${others.join(', ')}.`);
+  const others = [...members, ...(newKinds === undefined ? [] : [newKinds])];
+  if (new Set([path, ...others].map((folder) => resolve(folder))).size !== others.length + 1)
+    throw new ConfigError(`A run is named twice, or the run itself; got ${others.join(', ')}.`);
+  if (newKinds !== undefined && knownKinds(run).length === 0)
+    throw new ConfigError(
+      `--new-kinds is for runs on a corpus, whose sets are the kinds that are known (--like); ${path} has one data set.`,
+    );
   for (const other of others) {
     const opened = openForecastRun(other);
     const { contextLength, horizon } = readDescription(opened.checkpoint);
@@ -94,17 +116,25 @@ export function writeEnsemble(path: string, others: readonly string[]): RunDirec
       throw new ConfigError(
         `${other} reads ${contextLength} points and forecasts ${horizon}, and ${path} ${own.contextLength} and ${own.horizon}: paths of one length are put together.`,
       );
-    if (!isDeepStrictEqual(opened.run.config['data'], run.config['data']))
+    if (!isDeepStrictEqual(unitsOf(opened.run), unitsOf(run)))
       throw new ConfigError(
         `${other} has other data than ${path}, or holds out other units: what one has not seen the other was trained on. Pre-train it on the same data with the same --split-seed.`,
       );
   }
-  const members = folders.map((folder) => relative(resolve(path), folder));
-  writeFileAtomically(
-    run.ensembleFile,
-    `${JSON.stringify({ rollcast: rollcastVersion(), members }, null, 2)}\n`,
-  );
+  const fromRun = (folder: string): string => relative(resolve(path), resolve(folder));
+  const content = {
+    rollcast: rollcastVersion(),
+    members: members.map(fromRun),
+    ...(newKinds !== undefined && { newKinds: fromRun(newKinds) }),
+  };
+  writeFileAtomically(run.ensembleFile, `${JSON.stringify(content, null, 2)}\n`);
   return run;
+}
+
+/** What a run's data are, but for how its windows are augmented: which units are held out does not depend on that. */
+function unitsOf({ config }: RunDirectory): unknown {
+  const { source, ...rest } = parseRecipe(config['data']);
+  return { ...rest, source: 'corpus' in source ? source.corpus.sets : source };
 }
 
 /** What the user is told of an ensemble; nothing of a model that forecasts alone. */

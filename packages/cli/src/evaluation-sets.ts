@@ -1,15 +1,18 @@
 /** Which sets and windows a run is judged on, or calibrated on. */
 import { ConfigError, DataError, resolveOptions, type RunDirectory } from '@rollcast/core';
-import { RLDataset, dataOptions, type DegradationWindow } from '@rollcast/envs';
+import { RLDataset, dataOptions, listNames, type DegradationWindow } from '@rollcast/envs';
 
 import { withoutCalibrating, type CalibrationFile } from './calibration.js';
 import { fileSource, loadSource, parseRecipe, type DataFlags } from './data-source.js';
+import { kindOf } from './kinds.js';
 import { heldOutSets, type JudgedSet } from './windows.js';
 
 /** Flags that choose sets. */
 export interface SetChoice extends DataFlags {
   /** Sets of the run's corpus. */
   only?: string[];
+  /** The set that other data are like, or a set that was left out. */
+  like?: string;
   threshold?: number;
   /** Steps ahead, when not those that the run was trained for. */
   horizon?: number;
@@ -43,11 +46,12 @@ export function judgedWindows(
   flags: WindowChoice,
   calibration?: CalibrationFile,
 ): JudgedWindows[] {
-  const judged = sets.map(({ name, dataset }) => {
+  const judged = sets.map((set) => {
+    const { name, dataset } = set;
     const all = flags.backtest
       ? dataset.rollingWindows(pointsBetween(flags))
       : dataset.evenlySpacedWindows(flags.windowsPerUnit);
-    return { name, dataset, windows: calibration ? withoutCalibrating(all, name, calibration) : all };
+    return { ...set, windows: calibration ? withoutCalibrating(all, name, calibration) : all };
   });
   const left = judged.filter(({ windows }) => windows.length > 0);
   if (left.length === 0) {
@@ -66,15 +70,21 @@ export function evaluationSets(
 ): { sets: readonly JudgedSet[]; notes: readonly string[] } {
   const recipe = parseRecipe(run.config['data']);
   const files = fileSource(flags);
+  const kind = kindOf(flags.like, run);
   if (files) {
     const set = loadSource({ files: resolveOptions(dataOptions, files, 'data') });
     const dataset = new RLDataset(set, {
       ...recipe.windows,
       horizon: flags.horizon ?? recipe.windows.horizon,
     });
-    return { sets: [{ name: set.name, dataset }], notes: dataset.notes };
+    return { sets: [{ name: set.name, dataset, kind }], notes: dataset.notes };
   }
-  const held = heldOutSets(recipe, flags.only);
+  const { sets, notes } = heldOutSets(recipe, flags.only);
+  if (kind !== undefined && sets.every((set) => set.kind !== undefined))
+    throw new ConfigError(
+      `--like ${kind} is for other data (--data) and for sets that were left out; the run was trained on ${listNames(sets.map(({ name }) => name))}.`,
+    );
+  const held = { sets: sets.map((set) => ({ ...set, kind: set.kind ?? kind })), notes };
   if (flags.threshold !== undefined && held.sets.length > 1) {
     throw new ConfigError(
       `--threshold ${flags.threshold} is in the units of one data set, and this run has several; name one with --only: ${held.sets.map(({ name }) => name).join(', ')}.`,
@@ -93,9 +103,9 @@ function withHorizon(
   horizon: number,
 ): { sets: readonly JudgedSet[]; notes: readonly string[] } {
   const told = [...notes];
-  const long = sets.flatMap(({ name, dataset: { set, contextLength, stride } }) => {
+  const long = sets.flatMap(({ dataset: { set, contextLength, stride }, ...rest }) => {
     try {
-      return [{ name, dataset: new RLDataset(set, { contextLength, horizon, stride }) }];
+      return [{ ...rest, dataset: new RLDataset(set, { contextLength, horizon, stride }) }];
     } catch (error) {
       if (!(error instanceof DataError) || sets.length === 1) throw error;
       told.push(error.message);

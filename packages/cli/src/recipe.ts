@@ -15,6 +15,9 @@ const flags = z.record(
   z.union([z.string(), z.number(), z.literal(true), z.array(z.union([z.string(), z.number()]))]),
 );
 
+/** The flags in which a part of a recipe differs from the whole. */
+const changes = { pretrain: flags.default({}), train: flags.default({}) };
+
 const recipeFile = z.strictObject({
   description: z.string(),
   extends: z
@@ -26,15 +29,20 @@ const recipeFile = z.strictObject({
   pretrain: flags.default({}),
   train: flags.default({}),
   members: z
-    .array(z.strictObject({ pretrain: flags.default({}), train: flags.default({}) }))
+    .array(z.strictObject(changes))
     .min(1)
     .optional()
     .describe('models that forecast together: of each, the flags in which it differs'),
   calibrate: flags.default({}),
+  newKinds: z
+    .strictObject({ ...changes, calibrate: flags.default({}) })
+    .optional()
+    .describe('a second forecaster, for kinds that are not trained on: the flags in which it differs'),
 });
 
 /** A recipe with everything that it extends filled in; `corpus` is an absolute path. */
-export type Recipe = Required<Omit<z.output<typeof recipeFile>, 'extends'>>;
+export type Recipe = Required<Omit<z.output<typeof recipeFile>, 'extends' | 'newKinds'>> &
+  Pick<z.output<typeof recipeFile>, 'newKinds'>;
 
 /** One command of a recipe. */
 export interface Stage {
@@ -102,6 +110,7 @@ export function readRecipe(name: string, readBefore: readonly string[] = []): Re
     train: { ...train, ...own.train },
     members: own.members ?? rest.members,
     calibrate: { ...calibrate, ...own.calibrate },
+    newKinds: own.newKinds ?? rest.newKinds,
   };
 }
 
@@ -110,29 +119,58 @@ export function pretrainedFolder(out: string): string {
   return besideFolder(out, 'pretrained');
 }
 
-/** The folder of a member's run, from 0: the first one's is that of the forecaster. */
-function memberFolder(out: string, member: number): string {
-  return member === 0 ? out : besideFolder(out, String(member + 1));
-}
-
 function besideFolder(folder: string, name: string): string {
   return `${folder.replace(/[/\\]+$/, '')}-${name}`;
 }
 
 /**
  * The commands of a recipe. With `resume` a run folder that is there goes on, and one that is not is begun. All members hold out
- * the same units; the seeds of the others are 10 · seed + 1, 10 · seed + 2, …
+ * the same units; the seeds of the others are 10 · seed + 1, 10 · seed + 2, … The forecaster for new kinds is made in the same way
+ * in OUT-new, from the same seeds.
  */
-export function stages(recipe: Recipe, choices: FitChoices): Stage[] {
-  const { out, seed, dataRoot, leaveOut, force, resume, everywhere } = choices;
+export function stages({ newKinds, ...recipe }: Recipe, choices: FitChoices): Stage[] {
+  const { out } = choices;
+  const members = memberFolders(recipe, out).slice(1);
+  const calibrated = (folder: string, { calibrate }: Pick<Recipe, 'calibrate'>): Stage => ({
+    command: 'calibrate',
+    args: ['--run', folder, ...asArguments(calibrate), ...choices.everywhere],
+  });
+  if (!newKinds) {
+    return [...trained(recipe, choices), ...ensembled(out, members), calibrated(out, recipe)];
+  }
+  const broad: Recipe = {
+    ...recipe,
+    pretrain: { ...recipe.pretrain, ...newKinds.pretrain },
+    train: { ...recipe.train, ...newKinds.train },
+    calibrate: { ...recipe.calibrate, ...newKinds.calibrate },
+  };
+  const forNewKinds = besideFolder(out, 'new');
+  return [
+    ...trained(recipe, choices),
+    ...stages(broad, { ...choices, out: forNewKinds }),
+    ...ensembled(out, members, forNewKinds),
+    calibrated(out, recipe),
+  ];
+}
+
+/** Folders of the runs of the members, the first one's that of the forecaster. */
+function memberFolders({ members }: Pick<Recipe, 'members'>, out: string): string[] {
+  return members.map((_, i) => (i === 0 ? out : besideFolder(out, String(i + 1))));
+}
+
+/** Pre-training and fine-tuning of each member. */
+function trained(
+  recipe: Recipe,
+  { out, seed, dataRoot, leaveOut, force, resume, everywhere }: FitChoices,
+): Stage[] {
   const run = (command: 'pretrain' | 'train', folder: string, begin: readonly string[]): Stage => {
     const goesOn = resume && existsSync(folder);
     const rest = goesOn ? ['--resume'] : [...begin, ...(force ? ['--force'] : [])];
     return { command, args: ['--out', folder, ...rest, ...everywhere] };
   };
-  const trained = recipe.members.flatMap((member, i) => {
-    const folder = memberFolder(out, i);
-    const pretrained = pretrainedFolder(folder);
+  const folders = memberFolders(recipe, out);
+  return recipe.members.flatMap((member, i) => {
+    const pretrained = pretrainedFolder(folders[i]);
     const own = i === 0 ? seed : 10 * seed + i;
     return [
       run('pretrain', pretrained, [
@@ -143,19 +181,21 @@ export function stages(recipe: Recipe, choices: FitChoices): Stage[] {
         ...(i === 0 ? [] : ['--split-seed', String(seed)]),
         ...asArguments({ ...recipe.pretrain, ...member.pretrain }),
       ]),
-      run('train', folder, [
+      run('train', folders[i], [
         ...['--init', pretrained, '--seed', String(own)],
         ...asArguments({ ...recipe.train, ...member.train }),
       ]),
     ];
   });
-  const others = recipe.members.slice(1).map((_, i) => memberFolder(out, i + 1));
-  const together: Stage = { command: 'ensemble', args: ['--run', out, '--with', others.join(',')] };
-  return [
-    ...trained,
-    ...(others.length > 0 ? [together] : []),
-    { command: 'calibrate', args: ['--run', out, ...asArguments(recipe.calibrate), ...everywhere] },
+}
+
+/** Names the other runs of a forecaster, if it has any. */
+function ensembled(out: string, members: readonly string[], newKinds?: string): Stage[] {
+  const others = [
+    ...(members.length > 0 ? ['--with', members.join(',')] : []),
+    ...(newKinds === undefined ? [] : ['--new-kinds', newKinds]),
   ];
+  return others.length > 0 ? [{ command: 'ensemble', args: ['--run', out, ...others] }] : [];
 }
 
 function asArguments(given: Recipe['train']): string[] {

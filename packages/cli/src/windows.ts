@@ -50,6 +50,8 @@ export function loadWindows(recipe: DataRecipe): LoadedWindows {
 export interface JudgedSet {
   readonly name: string;
   readonly dataset: RLDataset;
+  /** The set whose kind they are of, one that the run was trained on; none where they are of another kind. */
+  readonly kind?: string;
 }
 
 /**
@@ -67,7 +69,7 @@ export function heldOutSets(
   if (!('corpus' in source)) {
     if (only) throw new ConfigError('--only names sets of a corpus; this run has one data set.');
     const { name, heldOut, notes } = onlySet(source, recipe);
-    return { sets: [{ name, dataset: heldOut }], notes: [...notes] };
+    return { sets: [{ name, dataset: heldOut, kind: name }], notes: [...notes] };
   }
   const { sets } = source.corpus;
   if (only) refuseUnknownSets('--only', only, sets);
@@ -78,7 +80,9 @@ export function heldOutSets(
       only ? only.includes(name) : !leaveOut && ('files' in source || !real),
     )
     .map((set) => corpusSet(set, recipe));
-  const judged = loaded.flatMap(({ name, heldOut }) => (heldOut ? [{ name, dataset: heldOut }] : []));
+  const judged = loaded.flatMap(({ name, train, heldOut }) =>
+    heldOut ? [{ name, dataset: heldOut, ...(train && { kind: name }) }] : [],
+  );
   if (judged.length === 0)
     throw new DataError(
       `no unit of ${loaded.map(({ name }) => name).join(', ')} is held out: a set of one unit is trained on. Judge on other data with --data FILE.`,

@@ -1,4 +1,4 @@
-import { ConfigError, RandomStream } from '@rollcast/core';
+import { CheckpointError, ConfigError, RandomStream, type RunDirectory } from '@rollcast/core';
 import {
   INTERVALS,
   calibratePaths,
@@ -25,6 +25,7 @@ import {
 } from '../ensemble.js';
 import { evaluationSets } from '../evaluation-sets.js';
 import { integer, list, number } from '../flags.js';
+import { addLikeFlag, forecasterOf, newKindNotes } from '../kinds.js';
 import { refuseOtherWindows, weightsDigest } from '../model-files.js';
 import { samplePaths, type ForecastShape } from '../paths.js';
 import { progress } from '../progress.js';
@@ -43,6 +44,7 @@ import {
 interface CalibrateFlags extends DataFlags, BackendFlags, Partial<ForecastShape>, ForecasterChoice {
   run: string;
   only?: string[];
+  like?: string;
   windowsPerUnit: number;
   samples: number;
   share: number;
@@ -79,7 +81,7 @@ export function addCalibrate(program: Command): void {
         .conflicts('data'),
     )
     .option('--seed <number>', 'seed of the sampled paths and of which units calibrate', integer(0), 0);
-  addBackendFlags(addDataFlags(addShapeFlags(command, { asCalibrated: false })))
+  addBackendFlags(addLikeFlag(addDataFlags(addShapeFlags(command))))
     .addHelpText('after', HELP)
     .action(runCalibrate);
 }
@@ -104,14 +106,15 @@ const FEWEST_UNITS = 3;
 async function runCalibrate(flags: CalibrateFlags): Promise<void> {
   if (flags.share > 1)
     throw new ConfigError(`--share is a share of the units, at most 1; got ${flags.share}.`);
-  const forecasting = openForecaster(flags.run, flags);
+  const own = openForecaster(flags.run, flags);
+  const { sets, notes } = evaluationSets(flags, own.run);
+  const forecasting = forecasterOf(own, onlyKind(own, sets), flags);
   const { run } = forecasting;
-  const { sets, notes } = evaluationSets(flags, run);
   prepareFile('--run', run.calibrationFile);
   const backend = await startBackend(flags);
   await withLogger(run, (logger) => {
-    logger.info(backend);
-    for (const note of [...notes, ...ensembleNotes(forecasting)]) logger.info(note);
+    const ofKinds = forecasting === own ? [] : newKindNotes(own);
+    for (const note of [backend, ...notes, ...ofKinds, ...ensembleNotes(forecasting)]) logger.info(note);
     const loaded = readForecaster(forecasting);
     try {
       refuseOtherWindows(loaded, sets[0].dataset);
@@ -120,6 +123,20 @@ async function runCalibrate(flags: CalibrateFlags): Promise<void> {
       loaded.dispose();
     }
   });
+}
+
+/**
+ * A kind of the sets, undefined where they are of none that the run knows.
+ *
+ * @throws {ConfigError} where another run forecasts some of them: a calibration is of one run
+ */
+function onlyKind({ newKinds }: ForecastingRun, sets: readonly JudgedSet[]): string | undefined {
+  const known = sets.filter(({ kind }) => kind !== undefined);
+  if (newKinds !== undefined && known.length > 0 && known.length < sets.length)
+    throw new ConfigError(
+      `--only names sets that were trained on and sets that were left out; ${newKinds} forecasts the latter. Calibrate one after the other.`,
+    );
+  return known.at(0)?.kind;
 }
 
 /** What is calibrated, on what. */
@@ -132,7 +149,7 @@ interface CalibrateParts {
 /** Finds and writes the calibration, and says what it does to units that did not calibrate. */
 function calibrate({ forecasting, loaded, sets }: CalibrateParts, flags: CalibrateFlags): void {
   const { samples, share, seed, guarantee, windowsPerUnit } = flags;
-  const shape = shapeOf(flags);
+  const shape = shapeAsBefore(flags, forecasting.run);
   const speaks = ({ dataset }: JudgedSet): boolean => dataset.units.length >= FEWEST_UNITS;
   const small = sets.some(speaks) ? sets.filter((set) => !speaks(set)) : [];
   const split = sets.map((set) => {
@@ -197,7 +214,7 @@ function calibrate({ forecasting, loaded, sets }: CalibrateParts, flags: Calibra
   }
   if (found.bySet.size > 0) {
     console.log(
-      'Each set has factors of its own; those of all sets together are for data of another kind, and forecast --calibrated SET takes those of one.',
+      'Each set has factors of its own; those of all sets together are for data of another kind, and forecast --like SET takes those of one.',
     );
   }
   if (guarantee)
@@ -207,6 +224,16 @@ function calibrate({ forecasting, loaded, sets }: CalibrateParts, flags: Calibra
   );
   const which = guarantee ? 'guaranteed one; --no-guarantee writes the plain one' : 'plain one';
   console.log(`Written: ${run.calibrationFile}, the ${which}.`);
+}
+
+/** As an earlier calibration has it, unless asked otherwise; one that is damaged is written anew. */
+function shapeAsBefore(asked: Partial<ForecastShape>, run: RunDirectory): ForecastShape {
+  try {
+    return shapeOf(asked, run);
+  } catch (error) {
+    if (error instanceof CheckpointError) return shapeOf(asked);
+    throw error;
+  }
 }
 
 /** The factors with and without the correction for few units. */

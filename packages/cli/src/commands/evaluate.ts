@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import { ConfigError, writeFileAtomically, type Checkpoint, type RunDirectory } from '@rollcast/core';
 import { Option, type Command } from 'commander';
 
-import { calibrationOf, calibrationToJudge, shapeOf, type CalibrationChoice } from '../calibration.js';
+import { calibrationOf, calibrationToJudge, shapeOf, type CalibrationFile } from '../calibration.js';
 import { DATA_FLAGS, addDataFlags, fileSource, parseRecipe } from '../data-source.js';
 import {
   ensembleNotes,
   openForecaster,
   readForecaster,
   type ForecasterChoice,
+  type ForecastingRun,
   type LoadedForecaster,
 } from '../ensemble.js';
 import { episodeTable, evaluateEpisodes, playModes } from '../episode-evaluation.js';
@@ -24,6 +25,7 @@ import {
   type WindowChoice,
 } from '../evaluation-sets.js';
 import { givenFlags, integer, list, number, typedCommand } from '../flags.js';
+import { addLikeFlag, forecasterOf, newKindNotes } from '../kinds.js';
 import { openRun, refuseOtherWindows, runName, subjectOf } from '../model-files.js';
 import type { ForecastShape } from '../paths.js';
 import { progress, type ProgressDisplay } from '../progress.js';
@@ -37,6 +39,7 @@ import {
 import { renderReport, type ReportChart } from '../report/html.js';
 import { renderTextTable } from '../report/table.js';
 import { evaluateCommand, pluginsOfRun, refuseUnnamed } from '../training.js';
+import type { JudgedSet } from '../windows.js';
 import {
   addBackendFlags,
   addForecasterFlags,
@@ -52,7 +55,7 @@ interface EvaluateRequest extends SetChoice, WindowChoice, Partial<ForecastShape
   run: string;
   samples: number;
   seed: number;
-  calibrated?: CalibrationChoice;
+  calibrated?: boolean;
 }
 
 interface EvaluateFlags extends EvaluateRequest, BackendFlags {
@@ -75,7 +78,7 @@ interface Start {
 const FORECAST_FLAGS: readonly string[] = [
   ...DATA_FLAGS,
   ...['only', 'windowsPerUnit', 'backtest', 'every', 'samples'],
-  ...['trim', 'lineShare', 'threshold', 'horizon', 'calibrated', 'ensemble'],
+  ...['trim', 'lineShare', 'threshold', 'horizon', 'calibrated', 'ensemble', 'like'],
 ];
 const EPISODE_FLAGS: readonly string[] = ['env', 'episodes', 'greedy', 'sampled'];
 
@@ -117,8 +120,8 @@ export function addEvaluate(program: Command): void {
       number({}),
     )
     .option(
-      '--calibrated [set]',
-      'forecasts: also judge the calibrated paths (rollcast calibrate), on units that did not calibrate (default: with --data); each set of a corpus by factors of its own, or all data by those of a set',
+      '--calibrated',
+      'forecasts: also judge the calibrated paths (rollcast calibrate), on units that did not calibrate, each set of a corpus by factors of its own (default: with --data, and of sets that were left out)',
     )
     .option('--no-calibrated', 'forecasts: judge the paths as the model made them alone')
     .addOption(
@@ -130,7 +133,7 @@ export function addEvaluate(program: Command): void {
         .conflicts('data'),
     )
     .option('--json <file>', 'also write the table as JSON');
-  addBackendFlags(addDataFlags(addShapeFlags(command)));
+  addBackendFlags(addLikeFlag(addDataFlags(addShapeFlags(command))));
   command.action(runEvaluate);
 }
 
@@ -222,6 +225,37 @@ async function runForecasts(flags: EvaluateFlags, { backend, typed }: Start): Pr
   console.log(`\nPage with the pictures: ${run.reportFile}${flags.json ? `; numbers: ${flags.json}` : ''}`);
 }
 
+/** Sets that one run forecasts, and how. */
+interface Judgement {
+  readonly forecasting: ForecastingRun;
+  readonly shape: ForecastShape;
+  readonly calibration?: CalibrationFile;
+  readonly judged: readonly JudgedWindows[];
+  readonly notes: readonly string[];
+}
+
+/** Sets of kinds that the run knows, which it forecasts itself, and the others, which it may leave to another. */
+function judgements(own: ForecastingRun, sets: readonly JudgedSet[], request: EvaluateRequest): Judgement[] {
+  const known = sets.filter(({ kind }) => kind !== undefined);
+  const others = sets.filter(({ kind }) => kind === undefined);
+  const parts = own.newKinds === undefined ? [sets] : [known, others];
+  return parts
+    .filter(({ length }) => length > 0)
+    .map((part) => {
+      const forecasting = forecasterOf(own, part[0].kind, request);
+      const shape = shapeOf(request, forecasting.run);
+      const heldOut = fileSource(request) === undefined && part.some(({ kind }) => kind !== undefined);
+      const chosen = calibrationToJudge(forecasting, request.calibrated, { sets: part, heldOut, shape });
+      const notes = [
+        ...(forecasting === own ? [] : newKindNotes(own)),
+        ...ensembleNotes(forecasting),
+        ...(chosen.note === undefined ? [] : [chosen.note]),
+      ];
+      const judged = judgedWindows(part, request, chosen.file);
+      return { forecasting, shape, calibration: chosen.file, judged, notes };
+    });
+}
+
 /**
  * The whole evaluation of a run, set by set, its pictures drawn into the run's folder.
  *
@@ -231,61 +265,60 @@ export async function evaluateRun(
   flags: EvaluateRequest,
   backend: string,
 ): Promise<{ run: RunDirectory; evaluations: Evaluation[]; charts: ReportChart[] }> {
-  const forecasting = openForecaster(flags.run, flags);
-  const { run } = forecasting;
-  const shape = shapeOf(flags, run);
+  const own = openForecaster(flags.run, flags);
+  const { run } = own;
   const { sets, notes } = evaluationSets(flags, run);
-  const otherData = fileSource(flags) !== undefined;
-  const { file: calibration, note } = calibrationToJudge(forecasting, flags.calibrated, {
-    ...{ sets, otherData, shape },
-  });
-  const judged = judgedWindows(sets, flags, calibration);
+  const parts = judgements(own, sets, flags);
   return withLogger(run, async (logger) => {
-    logger.info(backend);
-    for (const note of [...notes, ...ensembleNotes(forecasting)]) logger.info(note);
-    if (note) logger.info(note);
-    let loaded: LoadedForecaster | undefined;
+    for (const note of [backend, ...notes, ...parts.flatMap((part) => part.notes)]) logger.info(note);
+    const loaded: LoadedForecaster[] = [];
     let bar: ProgressDisplay | undefined;
     try {
+      for (const { forecasting } of parts) loaded.push(readForecaster(forecasting, { withReferences: true }));
+      const { description } = loaded[0]; // of each: others are not named in an ensemble
       const { contextLength, horizon } = sets[0].dataset;
-      loaded = readForecaster(forecasting, { withReferences: true });
-      const { members, references, description } = loaded;
-      refuseOtherWindows(loaded, { contextLength, horizon: flags.horizon ? description.horizon : horizon });
+      refuseOtherWindows(loaded[0], {
+        contextLength,
+        horizon: flags.horizon ? description.horizon : horizon,
+      });
       if (horizon > description.horizon) {
         logger.info(
           `the horizon of ${horizon} steps goes beyond the ${description.horizon} that the model was trained for`,
         );
       }
-      const models = { policy: members, referencePolicy: references };
-      if (members === references)
+      if (loaded.every(({ members, references }) => members === references))
         logger.info('this run was not fine-tuned: policy and reference are the same model');
       const { samples, seed, threshold } = flags;
-      const sequences = ({ windows }: JudgedWindows): number =>
-        generatedSequences({ windows, samples, ...models });
-      const total = judged.reduce((sum, set) => sum + sequences(set), 0);
+      const jobs = parts.flatMap(({ judged, shape, calibration }, i) =>
+        judged.map((set) => ({
+          set,
+          options: {
+            dataset: set.dataset,
+            windows: set.windows,
+            policy: loaded[i].members,
+            referencePolicy: loaded[i].references,
+            samples,
+            shape,
+            trainedHorizon: description.horizon,
+            seed,
+            threshold,
+            calibration: calibration && calibrationOf(calibration, set.kind),
+            every: flags.backtest ? pointsBetween(flags) : undefined,
+          },
+        })),
+      );
+      const total = jobs.reduce((sum, { options }) => sum + generatedSequences(options), 0);
       const shown = progress({ label: 'evaluating', total, unit: 'sequences' });
       bar = shown;
       const evaluations: Evaluation[] = [];
       const charts: ReportChart[] = [];
       let before = 0;
-      for (const set of judged) {
-        const { name, dataset, windows } = set;
-        const result = evaluate({
-          dataset,
-          windows,
-          ...models,
-          samples,
-          shape,
-          trainedHorizon: description.horizon,
-          seed,
-          threshold,
-          calibration: calibration && calibrationOf(calibration, name),
-          every: flags.backtest ? pointsBetween(flags) : undefined,
-          onProgress: (done) => shown.tick(before + done),
-        });
-        before += sequences(set);
+      for (const { set, options } of jobs) {
+        const result = evaluate({ ...options, onProgress: (done) => shown.tick(before + done) });
+        before += generatedSequences(options);
         evaluations.push(result.evaluation);
-        const drawn = evaluationCharts(result, windows, windows[0].set, judged.length > 1 ? name : undefined);
+        const named = jobs.length > 1 ? set.name : undefined;
+        const drawn = evaluationCharts(result, set.windows, set.windows[0].set, named);
         charts.push(...(await drawCharts(run.plotFolder, drawn)));
       }
       const caption =
@@ -293,7 +326,7 @@ export async function evaluateRun(
       return { run, evaluations, charts: [...charts, ...trainingChart(run, 'reward', caption)] };
     } finally {
       bar?.done();
-      loaded?.dispose();
+      for (const one of loaded) one.dispose();
     }
   });
 }

@@ -5,10 +5,6 @@ import { integer, list, quoted } from '../flags.js';
 import { readRecipe, recipeNames, stages } from '../recipe.js';
 import { addBackendFlags, addRunFlags, type BackendFlags, type RunFlags } from './shared.js';
 
-const WHICH_RECIPE = `
-Which recipe: degradation for more units of the kinds in its data sets. For another kind of wear, which may
-slow down where those speed up, degradation-broad: it knows less of each kind, and takes less for granted.`;
-
 interface FitFlags extends RunFlags, BackendFlags {
   recipe: string;
   dataRoot?: string;
@@ -30,7 +26,7 @@ export function addFit(program: Command, fresh: () => Command): void {
     )
     .option('--leave-out <sets>', 'sets of the corpus that are not trained on', list)
     .option('--seed <number>', 'seed of every stage', integer(0), 0);
-  addRunFlags(addBackendFlags(command)).addHelpText('after', WHICH_RECIPE);
+  addRunFlags(addBackendFlags(command));
   command.action(async (flags: FitFlags) => {
     await fit(flags, fresh);
   });
@@ -49,7 +45,8 @@ async function fit(flags: FitFlags, fresh: () => Command): Promise<void> {
       `--data-root FOLDER is needed with the recipe ${flags.recipe}: the folder of its data files, which do not come with Rollcast.`,
     );
   }
-  const todo = stages(readRecipe(flags.recipe), { ...flags, everywhere });
+  const recipe = readRecipe(flags.recipe);
+  const todo = stages(recipe, { ...flags, everywhere });
   for (const [i, { command, args }] of todo.entries()) {
     console.log(`\n${i + 1}/${todo.length}  rollcast ${command} ${args.map(quoted).join(' ')}\n`);
     await fresh().parseAsync([command, ...args], { from: 'user' });
@@ -61,5 +58,7 @@ async function fit(flags: FitFlags, fresh: () => Command): Promise<void> {
   console.log(
     `\nDone. Judge it on units that it has not seen:  rollcast evaluate --run ${quoted(out)} --calibrated`,
   );
-  console.log(`Forecast your own:  rollcast forecast --run ${quoted(out)} --data FILE --out forecast.csv`);
+  const forecast = `rollcast forecast --run ${quoted(out)} --data FILE --out forecast.csv`;
+  console.log(`Forecast your own:  ${forecast}`);
+  if (recipe.newKinds) console.log(`Forecast more of a kind that it knows:  ${forecast} --like SET`);
 }

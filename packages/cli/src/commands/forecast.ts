@@ -4,7 +4,7 @@ import { ConfigError, showControls, writeFileAtomically, writePicture } from '@r
 import { MOST_STEPS_MISSING, loadSeries, type Calibration, type SeriesSet } from '@rollcast/envs';
 import type { Command } from 'commander';
 
-import { chooseCalibration, shapeOf, type CalibrationChoice } from '../calibration.js';
+import { calibrationOf, chooseCalibration, shapeOf } from '../calibration.js';
 import { addDataFlags, fileSource, type DataFlags } from '../data-source.js';
 import {
   ensembleNotes,
@@ -15,6 +15,7 @@ import {
 } from '../ensemble.js';
 import { integer, number } from '../flags.js';
 import { crossingRule, forecastUnit, forecastUnits, type UnitForecast } from '../forecasting.js';
+import { addLikeFlag, forecasterOf, kindOf, newKindNotes } from '../kinds.js';
 import type { ForecastShape } from '../paths.js';
 import { progress } from '../progress.js';
 import {
@@ -44,7 +45,8 @@ interface ForecastFlags extends DataFlags, BackendFlags, Partial<ForecastShape>,
   paths: number;
   threshold?: number;
   seed: number;
-  calibrated?: CalibrationChoice;
+  calibrated?: boolean;
+  like?: string;
   samplePaths?: boolean;
   out: string;
   plot?: string;
@@ -60,7 +62,7 @@ export function addForecast(program: Command): void {
     .description('Forecast each unit of a file from its last points, and when it will cross a threshold.')
     .requiredOption('--run <folder>', 'run whose model forecasts: of pretrain, or of train on forecasts');
   addForecasterFlags(command);
-  addDataFlags(command)
+  addLikeFlag(addDataFlags(command))
     .option(
       '--horizon <steps>',
       'steps to forecast (default: those that the model was trained for)',
@@ -73,10 +75,7 @@ export function addForecast(program: Command): void {
       number({}),
     )
     .option('--seed <number>', 'seed of the sampled paths', integer(0), 0)
-    .option(
-      '--calibrated [set]',
-      'calibrate the intervals (default: when rollcast calibrate was run), as those of a set of the corpus, if one is named',
-    )
+    .option('--calibrated', 'calibrate the intervals (default: when rollcast calibrate was run)')
     .option('--no-calibrated', 'leave the paths as the model made them')
     .requiredOption('--out <file>', 'CSV to write: mean, median and deciles, one row a unit and step')
     .option('--sample-paths', 'also write the sampled paths, to OUT-paths.csv')
@@ -102,9 +101,11 @@ async function runForecast(flags: ForecastFlags): Promise<void> {
   const files = prepareFiles(flags);
   const source = fileSource(flags);
   if (!source) throw new ConfigError('--data FILE is needed: the histories to forecast.');
-  const forecasting = openForecaster(flags.run, flags);
+  const own = openForecaster(flags.run, flags);
+  const kind = kindOf(flags.like, own.run);
+  const forecasting = forecasterOf(own, kind, flags);
   const shape = shapeOf(flags, forecasting.run);
-  const { file: calibration, note } = chooseCalibration(forecasting, flags.calibrated, shape);
+  const { file, note } = chooseCalibration(forecasting, flags.calibrated, { shape, kind });
   const set = loadSeries(source, { leaveOutBadUnits: true });
   console.error(await startBackend(flags));
   const loaded = readForecaster(forecasting);
@@ -113,8 +114,12 @@ async function runForecast(flags: ForecastFlags): Promise<void> {
       set,
       loaded,
       shape,
-      calibration: calibration?.calibration,
-      notes: [...ensembleNotes(forecasting), ...(note ? [note] : [])],
+      calibration: file && calibrationOf(file, kind),
+      notes: [
+        ...(forecasting === own ? [] : newKindNotes(own)),
+        ...ensembleNotes(forecasting),
+        ...(note ? [note] : []),
+      ],
     });
     if (report.forecasts.length > 0) await write(files, report, forecasting.run.path);
     tell(files, report);

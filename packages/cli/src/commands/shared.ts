@@ -39,14 +39,9 @@ export function addBackendFlags(command: Command): Command {
     .option('--threads <count>', 'threads of the backend onnx (default: the number of cores)', integer(1));
 }
 
-/**
- * The flags of every command that samples forecasts: those of `ForecastShape`.
- *
- * @param asCalibrated - whether the command takes the shape of the run's calibration where they are left out
- */
-export function addShapeFlags(command: Command, { asCalibrated = true } = {}): Command {
-  const unlessAsked = (value: number): string =>
-    `(default: ${asCalibrated ? 'as calibrated, or ' : ''}${value})`;
+/** The flags of every command that samples forecasts: those of `ForecastShape`. */
+export function addShapeFlags(command: Command): Command {
+  const unlessAsked = (value: number): string => `(default: as calibrated, or ${value})`;
   return command
     .option(
       '--trim <share>',

@@ -1,0 +1,121 @@
+/** A run on a corpus that leaves kinds which it does not know to another run. */
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { beforeAll, expect, test } from '@jest/globals';
+
+import { tf } from '@rollcast/core';
+
+import { temporaryFolder } from '../support/temporary.js';
+import { cellsCsv, refused, succeed, type CommandResult } from './support.js';
+
+const folder = temporaryFolder();
+const at = (name: string): string => join(folder, name);
+const tiny = ['model.width=8', 'model.heads=2', 'model.layers=1', 'tokeniser.vocabularySize=32'].flatMap(
+  (setting) => ['--set', setting],
+);
+const few = ['--windows-per-unit', '3', '--samples', '20'];
+
+interface EvaluationJson {
+  dataset: string;
+  methods: { name: string; rmse: number }[];
+}
+
+const pretrain = (name: string, ...more: string[]): Promise<CommandResult> =>
+  succeed(
+    ...['pretrain', '--corpus', at('corpus.json'), '--context', '12', '--horizon', '8', '--holdout', '0.5'],
+    ...[...tiny, '--steps', '15', '--batch-size', '16', '--lr', '0.02', '--seed', '1', '--out', at(name)],
+    ...['--leave-out', 'strange', ...more],
+  );
+const judge = async (run: string, ...more: string[]): Promise<{ err: string; sets: EvaluationJson[] }> => {
+  const result = at('judged.json');
+  const { err } = await succeed('evaluate', '--run', at(run), ...few, '--json', result, ...more);
+  const content = JSON.parse(readFileSync(result, 'utf8')) as EvaluationJson | { sets: EvaluationJson[] };
+  return { err, sets: 'sets' in content ? content.sets : [content] };
+};
+const forecast = async (run: string, ...more: string[]): Promise<{ err: string; csv: string }> => {
+  const [data, out] = [at('mine.csv'), at('mine-forecast.csv')];
+  const { err } = await succeed(
+    ...['forecast', '--run', at(run), '--data', data, '--paths', '20', '--out', out, ...more],
+  );
+  return { err, csv: readFileSync(out, 'utf8') };
+};
+
+beforeAll(async () => {
+  const sets = ['cells', 'others', 'strange'].map((name) => ({ name, files: [`${name}.csv`] }));
+  writeFileSync(at('corpus.json'), JSON.stringify({ sets }));
+  writeFileSync(at('cells.csv'), cellsCsv(8, 50));
+  writeFileSync(at('others.csv'), cellsCsv(6, 60));
+  writeFileSync(at('strange.csv'), cellsCsv(4, 50));
+  writeFileSync(at('mine.csv'), cellsCsv(3, 45));
+  await pretrain('known');
+  await pretrain('broad', '--augment', 'halfTurn=0.5');
+  await succeed('ensemble', '--run', at('known'), '--new-kinds', at('broad'));
+});
+
+test('data that are like no set that was trained on are forecast by the run for new kinds, others by its own', async () => {
+  const [mine, like] = [await forecast('known'), await forecast('known', '--like', 'others')];
+  expect(mine.csv).toBe((await forecast('broad')).csv);
+  expect(mine.err).toMatch(/broad forecasts what is of a kind that was not trained on\. Are the data like one of cells, others\? Then --like SET/); // prettier-ignore
+  expect(like.csv).toBe((await forecast('known', '--no-ensemble')).csv);
+  expect(like.csv).not.toBe(mine.csv);
+  expect(like.err).not.toMatch(/not trained on/);
+});
+
+test('sets that were trained on are judged with the run, one that was left out and other data with that for new kinds', async () => {
+  const before = tf.memory().numTensors;
+  const all = await judge('known', '--only', 'others,strange,cells');
+  expect(tf.memory().numTensors).toBe(before);
+  expect(all.sets.map(({ dataset }) => dataset)).toEqual(['cells', 'others', 'strange']);
+  expect(all.sets.slice(0, 2)).toEqual((await judge('known', '--no-ensemble')).sets);
+  const [strange] = (await judge('broad', '--only', 'strange')).sets;
+  expect(all.sets[2]).toEqual(strange);
+  expect(all.err).toMatch(/broad forecasts what is of a kind that was not trained on/);
+  const like = await judge('known', '--only', 'strange', '--like', 'cells');
+  expect(like.sets).toEqual((await judge('known', '--no-ensemble', '--only', 'strange')).sets);
+  expect(like.sets[0]).not.toEqual(strange);
+  expect((await judge('known', '--data', at('mine.csv'))).sets).toEqual(
+    (await judge('broad', '--data', at('mine.csv'))).sets,
+  );
+});
+
+test('each is calibrated by itself, and what was left out is judged calibrated', async () => {
+  await succeed('calibrate', '--run', at('known'), ...few);
+  expect(existsSync(at('broad/calibration.json'))).toBe(false);
+  await succeed('calibrate', '--run', at('known'), ...few, '--data', at('mine.csv'));
+  expect(readFileSync(at('broad/calibration.json'), 'utf8')).toContain('"mine"');
+  await refused(
+    /--only names sets that were trained on and sets that were left out; .*broad forecasts the latter/,
+    ...['calibrate', '--run', at('known'), '--only', 'cells,strange'],
+  );
+  const { sets } = await judge('known', '--only', 'strange');
+  expect(sets[0].methods.map(({ name }) => name)).toContain('policy-calibrated');
+  expect((await forecast('known')).err).toMatch(/calibrated on .* of mine; /);
+  expect((await forecast('known', '--like', 'others')).err).toMatch(/calibrated as those of others; /);
+});
+
+test('what cannot be is refused: a run that is gone, other units, and kinds where there are none', async () => {
+  renameSync(at('broad'), at('moved'));
+  await refused(/names a run that is gone, .*broad\./, 'evaluate', '--run', at('known'));
+  renameSync(at('moved'), at('broad'));
+  await pretrain('other-units', '--split-seed', '2');
+  const ensemble = ['ensemble', '--run', at('known')];
+  await refused(/other-units has other data than .*known, or holds out other units/, ...ensemble, '--new-kinds', at('other-units')); // prettier-ignore
+  await refused(/Name the other runs: --with, --new-kinds, or both/, ...ensemble);
+  await refused(/A run is named twice/, ...ensemble, '--with', at('broad'), '--new-kinds', at('broad'));
+  mkdirSync(at('single'));
+  await succeed(
+    ...['pretrain', '--data', at('cells.csv'), '--context', '12', '--horizon', '8', ...tiny],
+    ...['--steps', '2', '--batch-size', '4', '--out', at('single/run')],
+  );
+  await refused(/--new-kinds is for runs on a corpus/, 'ensemble', '--run', at('single/run'), '--new-kinds', at('broad')); // prettier-ignore
+  await refused(
+    /--like names a set of a corpus; .* was trained on one data set/,
+    ...['forecast', '--run', at('single/run'), '--data', at('mine.csv'), '--out', at('f.csv')],
+    ...['--like', 'cells'],
+  );
+  await refused(
+    /--like strange: the run was not trained on such a set; known: cells, others\./,
+    ...['evaluate', '--run', at('known'), '--only', 'strange', '--like', 'strange'],
+  );
+});

@@ -5,7 +5,7 @@ import { beforeAll, expect, test } from '@jest/globals';
 
 import { DegradationTransformer, RandomStream, Tokeniser, tf } from '@rollcast/core';
 
-import { greedyPaths, samplePaths } from '../../packages/cli/src/paths.js';
+import { greedyPaths, memberShares, samplePaths } from '../../packages/cli/src/paths.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { cellsCsv, refused, rollcast, succeed, type CommandResult } from './support.js';
 
@@ -61,6 +61,38 @@ test('members sample equally many paths, each as it would by itself, and the med
   for (const { model } of members) model.dispose();
 });
 
+test('members that weigh more sample more paths, and their likeliest counts as often in the median', () => {
+  const member = (seed: number, weight: number) => ({
+    model: new DegradationTransformer({ vocabularySize: 16, width: 8, heads: 2, layers: 1 }, seed),
+    tokeniser: new Tokeniser({ vocabularySize: 16 }),
+    weight,
+  });
+  const members = [member(1, 3), member(2, 3), member(3, 1)];
+  const contexts = [Float64Array.of(0, 1, 2, 3.5, 4)];
+  const shape = { contexts, horizon: 4, trainedHorizon: 4, trim: 0, lineShare: 0 };
+  const stream = (): RandomStream => new RandomStream(5, 'window');
+  // of 10 paths 4.29, 4.29 and 1.43: the last one is that which rounding down cost the most
+  for (const [samples, counts] of [
+    [7, [3, 3, 1]],
+    [10, [4, 4, 2]],
+    [2, [1, 1, 0]],
+  ] as const) {
+    const alone = members.flatMap((one, i) =>
+      counts[i] === 0
+        ? []
+        : samplePaths({ members: [one], ...shape }, counts[i], () =>
+            i === 0 ? stream() : stream().fork(`member-${i}`),
+          )[0],
+    );
+    expect(samplePaths({ members, ...shape }, samples, stream)).toEqual([alone]);
+  }
+  const ofFirst = greedyPaths({ members: members.slice(0, 1), ...shape });
+  const heavy = [{ ...members[0], weight: 5 }, members[1], members[2]];
+  expect(greedyPaths({ members: heavy, ...shape })).toEqual(ofFirst);
+  expect(memberShares(members)).toBeAllClose([3 / 7, 3 / 7, 1 / 7]);
+  for (const { model } of members) model.dispose();
+});
+
 test('an ensemble is judged, calibrated and used as one, and --no-ensemble takes the first model alone', async () => {
   const before = tf.memory().numTensors;
   const evaluate = async (...more: string[]): Promise<EvaluationJson> => {
@@ -110,6 +142,24 @@ test('a calibration is not used once a member has other weights', async () => {
   expect((await succeed(...forecast)).err).toMatch(/intervals are calibrated on/);
 });
 
+test('weights are told, kept in the calibration, and refused where they do not fit', async () => {
+  await succeed('ensemble', '--run', at('first'), '--with', at('second'), '--weights', '3,1');
+  await succeed('calibrate', '--run', at('first'), ...few);
+  const forecast = ['forecast', '--run', at('first'), '--data', at('cells.csv'), '--out', at('w.csv')];
+  const { err } = await succeed(...forecast);
+  expect(err).toMatch(/2 models forecast together, their paths as 3 : 1 \(rollcast ensemble\)/);
+  expect(err).toMatch(/intervals are calibrated on/);
+  await succeed('ensemble', '--run', at('first'), '--with', at('second'), '--weights', '2,1');
+  expect((await succeed(...forecast)).err).toMatch(
+    /intervals are not calibrated: .*was made with paths as 3 : 1, and this is 2 : 1/,
+  );
+  await refused(/--weights needs 2 numbers, of .*first, .*second; got 3/, ...['ensemble', '--run', at('first'), '--with', at('second'), '--weights', '3,1,1']); // prettier-ignore
+  await refused(/--weights.*whole number from 1 to 1000/, ...['ensemble', '--run', at('first'), '--with', at('second'), '--weights', '3,0']); // prettier-ignore
+  const file = at('first/ensemble.json');
+  writeFileSync(file, readFileSync(file, 'utf8').replace(/2,\s*1\s*\]/, '2 ]'));
+  await refused(/ensemble\.json cannot be used: 1 weights of 2 models\. Run rollcast ensemble again/, ...forecast); // prettier-ignore
+});
+
 test('runs that cannot forecast together are refused, and nothing is written', async () => {
   await refused(
     /other-split has other data than .*second, or holds out other units.*--split-seed/,
@@ -121,7 +171,7 @@ test('runs that cannot forecast together are refused, and nothing is written', a
     ...['ensemble', '--run', at('second'), '--with', at('longer')],
   );
   await refused(
-    /A run is named twice, or the run itself/,
+    /--with names a run twice, or the run itself/,
     'ensemble',
     '--run',
     at('second'),

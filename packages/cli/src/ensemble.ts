@@ -9,6 +9,7 @@ import { relative, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 
 import {
+  CheckpointError,
   ConfigError,
   rollcastVersion,
   writeFileAtomically,
@@ -33,6 +34,8 @@ const ensembleFile = z.strictObject({
   rollcast: z.string(),
   /** Folders of the runs that forecast together with this one, relative to it. */
   members: z.array(z.string().min(1)),
+  /** Of the run itself and of each of them: paths beside those of the others. Without it they weigh alike. */
+  weights: z.array(z.int().min(1)).optional(),
   /** Folder of the run that forecasts kinds that this one was not trained on. */
   newKinds: z.string().min(1).optional(),
 });
@@ -43,6 +46,8 @@ export interface ForecastingRun {
   readonly checkpoint: Checkpoint;
   /** Its own first. */
   readonly checkpoints: readonly Checkpoint[];
+  /** Of each of them: paths beside those of the others. */
+  readonly weights: readonly number[];
   /** Folder of the run that forecasts instead of it what is of another kind than it was trained on. */
   readonly newKinds?: string;
 }
@@ -65,7 +70,7 @@ export function openForecaster(
   { checkpoint: choice, ensemble = true }: ForecasterChoice,
 ): ForecastingRun {
   const { run, checkpoint } = openForecastRun(path, choice);
-  const { members, newKinds } = ensemble ? readEnsemble(run) : NO_OTHERS;
+  const { members, weights, newKinds } = ensemble ? readEnsemble(run) : NO_OTHERS;
   const named = [...members, ...(newKinds === undefined ? [] : [newKinds])];
   const gone = named.find((folder) => !existsSync(folder));
   if (gone !== undefined)
@@ -73,21 +78,36 @@ export function openForecaster(
       `${run.ensembleFile} names a run that is gone, ${gone}. Put it back, write the file anew with rollcast ensemble, or forecast with this run's model alone (--no-ensemble).`,
     );
   const opened = members.map((folder) => openForecastRun(folder, choice).checkpoint);
-  return { run, checkpoint, checkpoints: [checkpoint, ...opened], newKinds };
+  return {
+    run,
+    checkpoint,
+    checkpoints: [checkpoint, ...opened],
+    weights: weights ?? alike(members),
+    newKinds,
+  };
 }
 
-/** Folders of the other runs. */
+/** Folders of the other runs, and what each and the run itself weigh. */
 interface Others {
   readonly members: readonly string[];
+  readonly weights?: readonly number[];
   readonly newKinds?: string;
+}
+
+/** What a run and others weigh where nothing is said of it. */
+function alike(others: readonly unknown[]): number[] {
+  return new Array<number>(others.length + 1).fill(1);
 }
 
 const NO_OTHERS: Others = { members: [] };
 
 /** None where there is no file. @throws {CheckpointError} when the file is damaged */
 function readEnsemble({ path, ensembleFile: file }: RunDirectory): Others {
-  const { members, newKinds } = readWritten(file, ensembleFile, 'ensemble') ?? NO_OTHERS;
+  const { members, weights, newKinds } = readWritten(file, ensembleFile, 'ensemble') ?? NO_OTHERS;
+  if (weights && weights.length !== members.length + 1)
+    throw new CheckpointError(`${file} cannot be used: ${weights.length} weights of ${members.length + 1} models. Run rollcast ensemble again, or delete it.`); // prettier-ignore
   return {
+    weights,
     members: members.map((folder) => resolve(path, folder)),
     ...(newKinds !== undefined && { newKinds: resolve(path, newKinds) }),
   };
@@ -97,14 +117,22 @@ function readEnsemble({ path, ensembleFile: file }: RunDirectory): Others {
  * Writes `ensemble.json` of a run.
  *
  * @throws {ConfigError} when a run forecasts other windows, or holds out other units: an evaluation would judge what it was trained on;
- *   and when a run that is not on a corpus is given another for new kinds
+ *   when there are not as many weights as models; and when a run that is not on a corpus is given another for new kinds
  */
-export function writeEnsemble(path: string, { members, newKinds }: Others): RunDirectory {
+export function writeEnsemble(path: string, { members, weights, newKinds }: Others): RunDirectory {
   const { run, checkpoint } = openForecastRun(path);
+  if (weights && weights.length !== members.length + 1)
+    throw new ConfigError(
+      `--weights needs ${members.length + 1} numbers, of ${[path, ...members].join(', ')}; got ${weights.length}.`,
+    );
   const own = readDescription(checkpoint);
+  const named = (folders: readonly string[]): number =>
+    new Set(folders.map((folder) => resolve(folder))).size;
+  if (named([path, ...members]) !== members.length + 1)
+    throw new ConfigError(`--with names a run twice, or the run itself; got ${members.join(', ')}.`);
+  if (newKinds !== undefined && named([path, newKinds]) !== 2)
+    throw new ConfigError(`--new-kinds names the run itself, ${newKinds}.`);
   const others = [...members, ...(newKinds === undefined ? [] : [newKinds])];
-  if (new Set([path, ...others].map((folder) => resolve(folder))).size !== others.length + 1)
-    throw new ConfigError(`A run is named twice, or the run itself; got ${others.join(', ')}.`);
   if (newKinds !== undefined && knownKinds(run).length === 0)
     throw new ConfigError(
       `--new-kinds is for runs on a corpus, whose sets are the kinds that are known (--like); ${path} has one data set.`,
@@ -125,6 +153,7 @@ export function writeEnsemble(path: string, { members, newKinds }: Others): RunD
   const content = {
     rollcast: rollcastVersion(),
     members: members.map(fromRun),
+    ...(weights && { weights }),
     ...(newKinds !== undefined && { newKinds: fromRun(newKinds) }),
   };
   writeFileAtomically(run.ensembleFile, `${JSON.stringify(content, null, 2)}\n`);
@@ -138,15 +167,17 @@ function unitsOf({ config }: RunDirectory): unknown {
 }
 
 /** What the user is told of an ensemble; nothing of a model that forecasts alone. */
-export function ensembleNotes({ checkpoints: { length } }: ForecastingRun): string[] {
+export function ensembleNotes({ checkpoints: { length }, weights }: ForecastingRun): string[] {
+  const alike = weights.every((weight) => weight === weights[0]);
+  const paths = alike ? '' : `, their paths as ${weights.join(' : ')}`;
   return length > 1
-    ? [`${length} models forecast together (rollcast ensemble); --no-ensemble takes the first alone.`]
+    ? [`${length} models forecast together${paths} (rollcast ensemble); --no-ensemble takes the first alone.`]
     : [];
 }
 
 /** The models of a run that forecasts. The holder disposes them. */
 export interface LoadedForecaster {
-  readonly members: readonly LoadedModel[];
+  readonly members: readonly (LoadedModel & PathModel)[];
   /** The frozen references of the members; the members themselves where none was fine-tuned. */
   readonly references: readonly PathModel[];
   /** Of each of them. */
@@ -159,20 +190,20 @@ export interface LoadedForecaster {
  * @throws {CheckpointError} when a file is missing or does not fit
  */
 export function readForecaster(
-  { checkpoints }: ForecastingRun,
+  { checkpoints, weights }: ForecastingRun,
   { withReferences = false }: { withReferences?: boolean } = {},
 ): LoadedForecaster {
-  const members: LoadedModel[] = [];
+  const members: (LoadedModel & PathModel)[] = [];
   const references: PathModel[] = [];
   const dispose = (): void => {
     for (const { model } of new Set([...members, ...references])) model.dispose();
   };
   try {
-    for (const checkpoint of checkpoints) {
-      const loaded = readModel(checkpoint);
+    for (const [i, checkpoint] of checkpoints.entries()) {
+      const loaded = { ...readModel(checkpoint), weight: weights[i] };
       members.push(loaded);
       const model = withReferences ? readReference(checkpoint, loaded) : undefined;
-      references.push(model ? { model, tokeniser: loaded.tokeniser } : loaded);
+      references.push(model ? { ...loaded, model } : loaded);
     }
   } catch (error) {
     dispose();

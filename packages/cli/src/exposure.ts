@@ -5,7 +5,7 @@
 import { tf } from '@rollcast/core';
 import { rmseByStep, windowTokens, type DegradationWindow } from '@rollcast/envs';
 
-import { GENERATION_BATCH, type PathModel } from './paths.js';
+import { GENERATION_BATCH, memberShares, type PathModel } from './paths.js';
 
 /** By step, 1 … L. */
 export interface ExposureCurve {
@@ -13,7 +13,7 @@ export interface ExposureCurve {
   readonly teacherForced: readonly number[];
   /** [L] the same of the mean of the sampled paths. */
   readonly freeRunning: readonly number[];
-  /** [L] mean −log p(y) of the true token given all true ones before it, in nats; of an ensemble the mean over its members. */
+  /** [L] mean −log p(y) of the true token given all true ones before it, in nats; of an ensemble the mean over its members, by weight. */
   readonly crossEntropy: readonly number[];
 }
 
@@ -30,15 +30,16 @@ export function exposureCurve(
   const horizon = windows[0].future.length;
   const oneStep = windows.map(() => new Float64Array(horizon));
   const surprise = new Float64Array(horizon);
-  for (const member of members) {
+  const shares = memberShares(members);
+  for (const [i, member] of members.entries()) {
     for (let start = 0; start < windows.length; start += GENERATION_BATCH) {
       const batch = windows.slice(start, start + GENERATION_BATCH);
       const { centres, logProbs } = scoreTruth(member, batch);
       batch.forEach((window, b) => {
         const own = decodeMeans(member, window, centres.subarray(b * horizon, (b + 1) * horizon));
         for (let t = 0; t < horizon; t++) {
-          oneStep[start + b][t] += own[t] / members.length;
-          surprise[t] -= logProbs[b * horizon + t] / (windows.length * members.length);
+          oneStep[start + b][t] += shares[i] * own[t];
+          surprise[t] -= (shares[i] * logProbs[b * horizon + t]) / windows.length;
         }
       });
     }

@@ -13,7 +13,14 @@ import {
   type RLDataset,
 } from '@rollcast/envs';
 
-import { GENERATION_BATCH, greedyPaths, samplePaths, type ForecastShape, type PathModel } from './paths.js';
+import {
+  GENERATION_BATCH,
+  greedyPaths,
+  overMembers,
+  samplePaths,
+  type ForecastShape,
+  type PathModel,
+} from './paths.js';
 
 export interface EvaluateOptions {
   /** Where the windows are from. */
@@ -43,7 +50,7 @@ export interface EvaluateOptions {
 export interface PolicyForecasts {
   readonly greedy: Float64Array[];
   readonly sampled: Float64Array[][];
-  /** KL to the reference on sampled paths, in nats a token; of an ensemble the mean over its members. */
+  /** KL to the reference on sampled paths, in nats a token; of an ensemble the mean over its members, by weight. */
   readonly klPerToken: number;
 }
 
@@ -145,8 +152,7 @@ export function policyForecasts(
   });
   const klOf = (member: PathModel, i: number): number =>
     member === referencePolicy[i] ? 0 : klToReference(member, referencePolicy[i], options);
-  const klPerToken = members.map(klOf).reduce((sum, kl) => sum + kl, 0) / members.length;
-  return { greedy, sampled, klPerToken };
+  return { greedy, sampled, klPerToken: overMembers(members, klOf) };
 }
 
 /** Exact KL of one member on one sampled path a window, in nats a token. */

@@ -26,6 +26,38 @@ export const FORECAST_SHAPE: ForecastShape = { trim: 0.01, lineShare: 0.1 };
 export interface PathModel {
   readonly model: DegradationTransformer;
   readonly tokeniser: Tokeniser;
+  /** In an ensemble: a whole number, how many paths beside those of the others; 1 where it is not there. */
+  readonly weight?: number;
+}
+
+/** The share of each member of an ensemble; they sum to 1. */
+export function memberShares(members: readonly Pick<PathModel, 'weight'>[]): number[] {
+  const weights = members.map(({ weight = 1 }) => weight);
+  const sum = weights.reduce((a, b) => a + b, 0);
+  return weights.map((weight) => weight / sum);
+}
+
+/** A sum over the members of an ensemble, each by its share. */
+export function overMembers<T extends Pick<PathModel, 'weight'>>(
+  members: readonly T[],
+  quantity: (member: T, i: number) => number,
+): number {
+  const shares = memberShares(members);
+  return members.reduce((sum, member, i) => sum + shares[i] * quantity(member, i), 0);
+}
+
+/** Whole numbers that are as near to `total` times the shares as can be and sum to `total`; where two are as near, the first is larger. */
+function apportion(total: number, shares: readonly number[]): number[] {
+  const exact = shares.map((share) => total * share);
+  const counts = exact.map((x) => Math.floor(x + 1e-9));
+  const left = total - counts.reduce((a, b) => a + b, 0);
+  const rest = exact.map((x, i) => x - counts[i]);
+  const order = [...shares.keys()].sort((a, b) => {
+    const by = rest[b] - rest[a];
+    return Math.abs(by) > 1e-9 ? by : a - b;
+  });
+  for (const i of order.slice(0, left)) counts[i]++;
+  return counts;
 }
 
 export interface PathRequest extends ForecastShape {
@@ -43,12 +75,14 @@ export interface PathRequest extends ForecastShape {
 
 /**
  * The likeliest continuation of each context, step by step, [n][L] oriented values; of an ensemble the median of those of its
- * members. Leaves no tensor behind.
+ * members, each as often as its weight says. Leaves no tensor behind.
  */
 export function greedyPaths(request: PathRequest): Float64Array[] {
   const { members, contexts, lineShare } = request;
   return inBatches(contexts, GENERATION_BATCH).flatMap((batch) => {
-    const ofMembers = members.map((member) => generatePaths(member, request, batch));
+    const ofMembers = members.flatMap((member) =>
+      new Array<Float64Array[]>(member.weight ?? 1).fill(generatePaths(member, request, batch)),
+    );
     return batch.map(
       (context, b) => towardsLine([medianPath(ofMembers.map((paths) => paths[b]))], context, lineShare)[0],
     );
@@ -58,7 +92,7 @@ export function greedyPaths(request: PathRequest): Float64Array[] {
 /**
  * Several sampled continuations of each context, [n][samples][L] oriented values, spread evenly over the distribution
  * (`StratifiedUniforms`). They depend on the stream of their context, and not on what other contexts there are. The members of an
- * ensemble sample equally many, the first ones one more where that does not divide. Leaves no tensor behind.
+ * ensemble sample by their weights, the first ones one more where that does not divide. Leaves no tensor behind.
  *
  * @param stream - the stream of context c
  */
@@ -69,10 +103,10 @@ export function samplePaths(
 ): Float64Array[][] {
   const { members, contexts, lineShare } = request;
   const sampled: Float64Array[][] = contexts.map(() => []);
+  const counts = apportion(samples, memberShares(members));
   members.forEach((member, i) => {
-    const share = Math.floor(samples / members.length) + (i < samples % members.length ? 1 : 0);
     const own = (c: number): RandomStream => (i === 0 ? stream(c) : stream(c).fork(`member-${i}`));
-    sampleMember(member, request, share, own).forEach((paths, c) => sampled[c].push(...paths));
+    sampleMember(member, request, counts[i], own).forEach((paths, c) => sampled[c].push(...paths));
   });
   return sampled.map((paths, c) => towardsLine(paths, contexts[c], lineShare));
 }
@@ -85,8 +119,9 @@ function sampleMember(
   stream: (c: number) => RandomStream,
 ): Float64Array[][] {
   const { contexts } = request;
-  const streams = contexts.map((_, c) => stream(c));
   const sampled: Float64Array[][] = contexts.map(() => []);
+  if (samples === 0) return sampled;
+  const streams = contexts.map((_, c) => stream(c));
   const together = Math.max(1, Math.floor(GENERATION_BATCH / samples));
   for (const batch of inBatches([...contexts.keys()], together)) {
     for (let done = 0; done < samples; done += GENERATION_BATCH) {

@@ -29,15 +29,19 @@ const recipeFile = z.strictObject({
   pretrain: flags.default({}),
   train: flags.default({}),
   members: z
-    .array(z.strictObject(changes))
+    .array(z.strictObject({ ...changes, weight: z.int().min(1).default(1) }))
     .min(1)
     .optional()
-    .describe('models that forecast together: of each, the flags in which it differs'),
+    .describe(
+      'models that forecast together: of each, the flags in which it differs, and its paths beside those of the others',
+    ),
   calibrate: flags.default({}),
   newKinds: z
-    .strictObject({ ...changes, calibrate: flags.default({}) })
+    .strictObject({ ...changes, calibrate: flags.default({}), weight: z.int().min(0).default(0) })
     .optional()
-    .describe('a second forecaster, for kinds that are not trained on: the flags in which it differs'),
+    .describe(
+      'a second forecaster, for kinds that are not trained on: the flags in which it differs, and the weight of each of its models among those for known kinds',
+    ),
 });
 
 /** A recipe with everything that it extends filled in; `corpus` is an absolute path. */
@@ -97,7 +101,11 @@ export function readRecipe(name: string, readBefore: readonly string[] = []): Re
   if (other === undefined) {
     if (corpus === undefined)
       throw new ConfigError(`--recipe ${file}: expected corpus, a file, or extends, another recipe.`);
-    return { ...own, members: own.members ?? [{ pretrain: {}, train: {} }], corpus: beside(corpus) };
+    return {
+      ...own,
+      members: own.members ?? [{ pretrain: {}, train: {}, weight: 1 }],
+      corpus: beside(corpus),
+    };
   }
   const files = [...readBefore, resolve(file)];
   const base = known.includes(other) ? other : beside(other);
@@ -129,27 +137,27 @@ function besideFolder(folder: string, name: string): string {
  * in OUT-new, from the same seeds.
  */
 export function stages({ newKinds, ...recipe }: Recipe, choices: FitChoices): Stage[] {
-  const { out } = choices;
-  const members = memberFolders(recipe, out).slice(1);
-  const calibrated = (folder: string, { calibrate }: Pick<Recipe, 'calibrate'>): Stage => ({
+  const { out, everywhere } = choices;
+  const calibrated: Stage = {
     command: 'calibrate',
-    args: ['--run', folder, ...asArguments(calibrate), ...choices.everywhere],
-  });
-  if (!newKinds) {
-    return [...trained(recipe, choices), ...ensembled(out, members), calibrated(out, recipe)];
-  }
+    args: ['--run', out, ...asArguments(recipe.calibrate), ...everywhere],
+  };
+  const members = memberFolders(recipe, out);
+  const weights = recipe.members.map(({ weight }) => weight);
+  if (!newKinds) return [...trained(recipe, choices), ...ensembled(members, weights), calibrated];
   const broad: Recipe = {
     ...recipe,
     pretrain: { ...recipe.pretrain, ...newKinds.pretrain },
     train: { ...recipe.train, ...newKinds.train },
     calibrate: { ...recipe.calibrate, ...newKinds.calibrate },
   };
-  const forNewKinds = besideFolder(out, 'new');
+  const folder = besideFolder(out, 'new');
+  const beside = newKinds.weight > 0 ? memberFolders(broad, folder) : [];
   return [
     ...trained(recipe, choices),
-    ...stages(broad, { ...choices, out: forNewKinds }),
-    ...ensembled(out, members, forNewKinds),
-    calibrated(out, recipe),
+    ...stages(broad, { ...choices, out: folder }),
+    ...ensembled([...members, ...beside], [...weights, ...beside.map(() => newKinds.weight)], folder),
+    calibrated,
   ];
 }
 
@@ -189,13 +197,19 @@ function trained(
   });
 }
 
-/** Names the other runs of a forecaster, if it has any. */
-function ensembled(out: string, members: readonly string[], newKinds?: string): Stage[] {
-  const others = [
-    ...(members.length > 0 ? ['--with', members.join(',')] : []),
+/** Tells the first run of the others, if there are any. */
+function ensembled(
+  [first, ...others]: readonly string[],
+  weights: readonly number[],
+  newKinds?: string,
+): Stage[] {
+  const differ = weights.some((weight) => weight !== weights[0]);
+  const flags = [
+    ...(others.length > 0 ? ['--with', others.join(',')] : []),
+    ...(differ ? ['--weights', weights.join(',')] : []),
     ...(newKinds === undefined ? [] : ['--new-kinds', newKinds]),
   ];
-  return others.length > 0 ? [{ command: 'ensemble', args: ['--run', out, ...others] }] : [];
+  return flags.length > 0 ? [{ command: 'ensemble', args: ['--run', first, ...flags] }] : [];
 }
 
 function asArguments(given: Recipe['train']): string[] {

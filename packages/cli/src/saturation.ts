@@ -1,23 +1,22 @@
 /** Whether forecasts run into the ends of what the tokens can express. */
 import type { DegradationWindow, ValueTokeniser } from '@rollcast/envs';
 
-import { lastPoints, type PathModel } from './paths.js';
+import { lastPoints, overMembers, type PathModel } from './paths.js';
 
 /**
  * Share of points that lie in the first or last bin, which stand for everything beyond: where a forecast drifts off, it ends there.
  * Beyond the trained horizon each stretch counts in the scaling that it is made with, that of the W points before it. Of an ensemble the
- * mean over the tokenisers of its members.
+ * mean over the tokenisers of its members, by weight.
  *
  * @param paths - [n][paths][L] oriented, of the same windows
  */
 export function outermostShare(
-  members: readonly Pick<PathModel, 'tokeniser'>[],
+  members: readonly Pick<PathModel, 'tokeniser' | 'weight'>[],
   windows: readonly DegradationWindow[],
   paths: readonly (readonly ArrayLike<number>[])[],
   trainedHorizon: number,
 ): number {
-  const shares = members.map(({ tokeniser }) => shareOf(tokeniser, windows, paths, trainedHorizon));
-  return shares.reduce((sum, share) => sum + share, 0) / members.length;
+  return overMembers(members, ({ tokeniser }) => shareOf(tokeniser, windows, paths, trainedHorizon));
 }
 
 function shareOf(

@@ -183,13 +183,14 @@ function calibrate({ forecasting, loaded, sets }: CalibrateParts, flags: Calibra
   const kind = guarantee ? 'guaranteed' : 'plain';
   const calibration = found.together[kind];
   const bySet = Object.fromEntries([...found.bySet].map(([name, ofSet]) => [name, ofSet[kind]]));
-  const { run, checkpoint, checkpoints } = forecasting;
+  const { run, checkpoint, checkpoints, weights } = forecasting;
   writeCalibration(run, {
     update: checkpoint.update,
     sets: made,
     samples,
     models: checkpoints.length,
     weights: checkpoints.map(weightsDigest),
+    memberWeights: [...weights],
     shape,
     seed,
     calibration,

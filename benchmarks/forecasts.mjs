@@ -27,6 +27,8 @@ const at = (name) => `${runFolder}/${name}`;
 const rollcast = (result, ...args) => runOnce(result, ...args, ...threads);
 
 const SETS = ['fd001', 'severson-1', 'severson-2', 'xjtu', 'calce', 'nasa', 'virkler'];
+/** One cell of each is held out: more windows of it. */
+const FEW_CELLS = ['calce', 'nasa'];
 /** Left out together: the two Severson files are batches of one experiment. */
 const LEFT_OUT = [['fd001'], ['severson-1', 'severson-2'], ['xjtu'], ['calce'], ['nasa'], ['virkler']];
 const SEEDS = [1, 2, 3];
@@ -80,14 +82,19 @@ const fit = (name, ...args) =>
   rollcast(`${at(name)}/calibration.json`, 'fit', '--data-root', dataFolder, ...args, '--out', at(name));
 const judge = (result, name, ...args) =>
   rollcast(at(`${result}.json`), 'evaluate', '--run', at(name), ...args, '--json', at(`${result}.json`));
+const judgeNewUnits = (result, name, ...args) => {
+  const many = SETS.filter((set) => !FEW_CELLS.includes(set)).join(',');
+  judge(result, name, '--only', many, '--windows-per-unit', '20', ...args);
+  judge(`${result}-few`, name, '--only', FEW_CELLS.join(','), '--windows-per-unit', '40', ...args);
+};
 const JOBS = {
   ...Object.fromEntries(
     SEEDS.map((seed) => [
       `s${seed}`,
       () => {
         fit(`s${seed}`, '--seed', `${seed}`);
-        judge(`s${seed}`, `s${seed}`, '--windows-per-unit', '20');
-        judge(`s${seed}-calibrated`, `s${seed}`, '--windows-per-unit', '20', '--calibrated');
+        judgeNewUnits(`s${seed}`, `s${seed}`);
+        judgeNewUnits(`s${seed}-calibrated`, `s${seed}`, '--calibrated');
       },
     ]),
   ),
@@ -95,8 +102,9 @@ const JOBS = {
     LEFT_OUT.map((sets) => [
       left(sets),
       () => {
-        fit(left(sets), '--recipe', 'degradation-broad', '--seed', '1', '--leave-out', sets.join(','));
-        judge(left(sets), left(sets), '--only', sets.join(','), '--windows-per-unit', '10');
+        const windows = FEW_CELLS.includes(sets[0]) ? '40' : '10';
+        fit(left(sets), '--seed', '1', '--leave-out', sets.join(','));
+        judge(left(sets), left(sets), '--only', sets.join(','), '--windows-per-unit', windows);
       },
     ]),
   ),
@@ -158,7 +166,10 @@ for (const name of chosen) {
 // ---- tables -------------------------------------------------------------------------------------------------------------
 
 const read = (name) =>
-  existsSync(at(`${name}.json`)) ? JSON.parse(readFileSync(at(`${name}.json`), 'utf8')).sets : [];
+  [name, `${name}-few`]
+    .map((part) => at(`${part}.json`))
+    .filter((file) => existsSync(file))
+    .flatMap((file) => JSON.parse(readFileSync(file, 'utf8')).sets);
 const method = (evaluation, name) => evaluation.methods.find((m) => m.name === name);
 const pair = (evaluation, name, against) =>
   evaluation.comparisons.find((c) => c.method === name && c.against === against);

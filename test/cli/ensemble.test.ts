@@ -142,24 +142,6 @@ test('a calibration is not used once a member has other weights', async () => {
   expect((await succeed(...forecast)).err).toMatch(/intervals are calibrated on/);
 });
 
-test('weights are told, kept in the calibration, and refused where they do not fit', async () => {
-  await succeed('ensemble', '--run', at('first'), '--with', at('second'), '--weights', '3,1');
-  await succeed('calibrate', '--run', at('first'), ...few);
-  const forecast = ['forecast', '--run', at('first'), '--data', at('cells.csv'), '--out', at('w.csv')];
-  const { err } = await succeed(...forecast);
-  expect(err).toMatch(/2 models forecast together, their paths as 3 : 1 \(rollcast ensemble\)/);
-  expect(err).toMatch(/intervals are calibrated on/);
-  await succeed('ensemble', '--run', at('first'), '--with', at('second'), '--weights', '2,1');
-  expect((await succeed(...forecast)).err).toMatch(
-    /intervals are not calibrated: .*was made with paths as 3 : 1, and this is 2 : 1/,
-  );
-  await refused(/--weights needs 2 numbers, of .*first, .*second; got 3/, ...['ensemble', '--run', at('first'), '--with', at('second'), '--weights', '3,1,1']); // prettier-ignore
-  await refused(/--weights.*whole number from 1 to 1000/, ...['ensemble', '--run', at('first'), '--with', at('second'), '--weights', '3,0']); // prettier-ignore
-  const file = at('first/ensemble.json');
-  writeFileSync(file, readFileSync(file, 'utf8').replace(/2,\s*1\s*\]/, '2 ]'));
-  await refused(/ensemble\.json cannot be used: 1 weights of 2 models\. Run rollcast ensemble again/, ...forecast); // prettier-ignore
-});
-
 test('runs that cannot forecast together are refused, and nothing is written', async () => {
   await refused(
     /other-split has other data than .*second, or holds out other units.*--split-seed/,

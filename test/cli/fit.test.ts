@@ -194,9 +194,8 @@ describe('rollcast fit', () => {
 
   test('makes a second forecaster for kinds that are not trained on, of the same seeds and units', async () => {
     const path = writeRecipe('kinds.json', {
-      ...{ description: 'kinds', extends: 'recipe.json', members: [{ weight: 3 }, { weight: 3 }] },
+      ...{ description: 'kinds', extends: 'recipe.json', members: [{}, {}] },
       newKinds: {
-        weight: 1,
         pretrain: { augment: 'halfTurn=0.5' },
         calibrate: { 'line-share': 0 },
       },
@@ -215,9 +214,8 @@ describe('rollcast fit', () => {
       command.replaceAll(at('kinds'), at('kinds-new')).replace(/(--steps .*)/, '$1 --augment halfTurn=0.5');
     expect(commands[4]).toBe(forNewKinds(commands[0]));
     expect(commands[9]).toMatch(/^calibrate --run \S*kinds-new .*--line-share 0$/);
-    const others = ['kinds-2', 'kinds-new', 'kinds-new-2'].map(at).join(',');
     expect(commands[10]).toBe(
-      `ensemble --run ${at('kinds')} --with ${others} --weights 3,3,1,1 --new-kinds ${at('kinds-new')}`,
+      `ensemble --run ${at('kinds')} --with ${at('kinds-2')} --new-kinds ${at('kinds-new')}`,
     );
     expect(out).toContain('Forecast more of a kind that it knows:  rollcast forecast');
   });

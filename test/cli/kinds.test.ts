@@ -6,6 +6,8 @@ import { beforeAll, expect, test } from '@jest/globals';
 
 import { tf } from '@rollcast/core';
 
+import { openForecaster } from '../../packages/cli/src/ensemble.js';
+import { memberWeights } from '../../packages/cli/src/kinds.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { cellsCsv, refused, succeed, type CommandResult } from './support.js';
 
@@ -53,26 +55,50 @@ beforeAll(async () => {
   await succeed('ensemble', '--run', at('known'), '--new-kinds', at('broad'));
 });
 
-test('data that are like no set that was trained on are forecast by the run for new kinds, others by its own', async () => {
-  const [mine, like] = [await forecast('known'), await forecast('known', '--like', 'others')];
-  expect(mine.csv).toBe((await forecast('broad')).csv);
-  expect(mine.err).toMatch(/broad forecasts what is of a kind that was not trained on\. Are the data like one of cells, others\? Then --like SET/); // prettier-ignore
-  expect(like.csv).toBe((await forecast('known', '--no-ensemble')).csv);
-  expect(like.csv).not.toBe(mine.csv);
-  expect(like.err).not.toMatch(/not trained on/);
+test('data that are like no set that was trained on are forecast by the run for new kinds alone', async () => {
+  const { err, csv } = await forecast('known');
+  expect(csv).toBe((await forecast('broad')).csv);
+  expect(err).toMatch(/broad forecasts what is of a kind that was not trained on\. Are the data like one of cells, others\? Then --like SET/); // prettier-ignore
+  expect(err).not.toMatch(/takes less for granted/);
 });
 
-test('sets that were trained on are judged with the run, one that was left out and other data with that for new kinds', async () => {
+test('of a kind that n units were trained on it forecasts one path in n + 1', async () => {
+  expect(JSON.parse(readFileSync(at('known/ensemble.json'), 'utf8'))).toMatchObject({
+    members: [],
+    newKinds: { run: '../broad', units: { cells: 4, others: 3 } },
+  });
+  const forecasting = openForecaster(at('known'), {});
+  expect(memberWeights(forecasting, 'cells')).toBeAllClose([4 / 5, 1 / 5]);
+  expect(memberWeights(forecasting, 'others')).toBeAllClose([3 / 4, 1 / 4]);
+  expect(memberWeights(forecasting, undefined)).toEqual([1]);
+  expect(memberWeights(openForecaster(at('known'), { ensemble: false }), 'cells')).toEqual([1]);
+
+  /** Of the first unit: [steps][paths]. */
+  const paths = async (...more: string[]): Promise<string[][]> => {
+    await forecast('known', '--sample-paths', '--line-share', '0', ...more);
+    const lines = readFileSync(at('mine-forecast-paths.csv'), 'utf8').trim().split('\n');
+    return lines.filter((line) => line.startsWith('cell-0,')).map((line) => line.split(',').slice(3));
+  };
+  const [like, alone] = [await paths('--like', 'others'), await paths('--no-ensemble', '--paths', '15')];
+  expect(like.map(({ length }) => length)).toEqual(new Array(8).fill(20));
+  expect(like.map((step) => step.slice(0, 15))).toEqual(alone);
+  const { err } = await forecast('known', '--like', 'others');
+  expect(err).toMatch(/the more of its paths are from .*broad, which takes less for granted: of others 25 % \(3 units\)/); // prettier-ignore
+  expect(err).toMatch(/2 models forecast together/);
+});
+
+test('sets that were trained on are judged with both, one that was left out and other data with that for new kinds', async () => {
   const before = tf.memory().numTensors;
   const all = await judge('known', '--only', 'others,strange,cells');
   expect(tf.memory().numTensors).toBe(before);
   expect(all.sets.map(({ dataset }) => dataset)).toEqual(['cells', 'others', 'strange']);
-  expect(all.sets.slice(0, 2)).toEqual((await judge('known', '--no-ensemble')).sets);
+  expect(all.sets.slice(0, 2)).not.toEqual((await judge('known', '--no-ensemble')).sets);
+  expect(all.sets.slice(0, 1)).toEqual((await judge('known', '--only', 'cells')).sets);
   const [strange] = (await judge('broad', '--only', 'strange')).sets;
   expect(all.sets[2]).toEqual(strange);
+  expect(all.err).toMatch(/of cells 20 % \(4 units\), others 25 % \(3 units\)/);
   expect(all.err).toMatch(/broad forecasts what is of a kind that was not trained on/);
   const like = await judge('known', '--only', 'strange', '--like', 'cells');
-  expect(like.sets).toEqual((await judge('known', '--no-ensemble', '--only', 'strange')).sets);
   expect(like.sets[0]).not.toEqual(strange);
   expect((await judge('known', '--data', at('mine.csv'))).sets).toEqual(
     (await judge('broad', '--data', at('mine.csv'))).sets,

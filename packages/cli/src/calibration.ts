@@ -42,8 +42,6 @@ const calibrationFile = z.strictObject({
   models: z.int().min(1).default(1),
   /** SHA-256 of the weights of each of them; files from before it was there have none. */
   weights: z.array(z.string()).optional(),
-  /** What each weighs in the ensemble; alike in files from before they could differ. */
-  memberWeights: z.array(z.int().min(1)).optional(),
   /** Of the paths; with another one they are others. Files from before it was there have paths that nothing was done to. */
   shape: z
     .strictObject({ trim: z.number().min(0).lt(0.5), lineShare: z.number().min(0).max(1) })
@@ -133,7 +131,7 @@ export function chooseCalibration(
 /** What a calibration was made for instead, if it was, and the flags of `calibrate` that make it anew. */
 function differenceOf(
   file: CalibrationFile,
-  { checkpoint: { update }, checkpoints, weights }: ForecastingRun,
+  { checkpoint: { update }, checkpoints }: ForecastingRun,
   shape: ForecastShape,
 ): { made: string; flags: readonly string[] } | undefined {
   if (file.update !== update) {
@@ -147,9 +145,6 @@ function differenceOf(
   }
   const changed = checkpoints.find((one, i) => file.weights && file.weights[i] !== weightsDigest(one));
   if (changed) return { made: `with other weights than ${changed.path} has`, flags: [] };
-  const mixed = (file.memberWeights ?? new Array<number>(file.models).fill(1)).join(' : ');
-  if (mixed !== weights.join(' : '))
-    return { made: `with paths as ${mixed}, and this is ${weights.join(' : ')}`, flags: [] };
   const [before, now] = [file.shape, shape].map(shapeFlags);
   return before === now ? undefined : { made: `with ${before}, and this is ${now}`, flags: [now] };
 }

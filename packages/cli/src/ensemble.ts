@@ -9,7 +9,6 @@ import { relative, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 
 import {
-  CheckpointError,
   ConfigError,
   rollcastVersion,
   writeFileAtomically,
@@ -29,15 +28,21 @@ import {
   type LoadedModel,
 } from './model-files.js';
 import type { PathModel } from './paths.js';
+import { loadWindows } from './windows.js';
 
 const ensembleFile = z.strictObject({
   rollcast: z.string(),
   /** Folders of the runs that forecast together with this one, relative to it. */
   members: z.array(z.string().min(1)),
-  /** Of the run itself and of each of them: paths beside those of the others. Without it they weigh alike. */
-  weights: z.array(z.int().min(1)).optional(),
-  /** Folder of the run that forecasts kinds that this one was not trained on. */
-  newKinds: z.string().min(1).optional(),
+  /** The run that forecasts kinds that this one was not trained on. */
+  newKinds: z
+    .strictObject({
+      /** Its folder, likewise. */
+      run: z.string().min(1),
+      /** By kind that this one was trained on: how many units of it. */
+      units: z.record(z.string(), z.int().min(1)),
+    })
+    .optional(),
 });
 
 /** A run that forecasts, and the checkpoints that it does so with: its own, and those of the other members of its ensemble. */
@@ -46,10 +51,11 @@ export interface ForecastingRun {
   readonly checkpoint: Checkpoint;
   /** Its own first. */
   readonly checkpoints: readonly Checkpoint[];
-  /** Of each of them: paths beside those of the others. */
-  readonly weights: readonly number[];
-  /** Folder of the run that forecasts instead of it what is of another kind than it was trained on. */
-  readonly newKinds?: string;
+  /** What forecasts kinds that the run was not trained on, and how many units of those kinds there were that it was (by set). */
+  readonly newKinds?: {
+    readonly forecasting: ForecastingRun;
+    readonly units: Readonly<Record<string, number>>;
+  };
 }
 
 /** Which models of a run forecast. */
@@ -70,8 +76,8 @@ export function openForecaster(
   { checkpoint: choice, ensemble = true }: ForecasterChoice,
 ): ForecastingRun {
   const { run, checkpoint } = openForecastRun(path, choice);
-  const { members, weights, newKinds } = ensemble ? readEnsemble(run) : NO_OTHERS;
-  const named = [...members, ...(newKinds === undefined ? [] : [newKinds])];
+  const { members, newKinds } = ensemble ? readEnsemble(run) : NO_OTHERS;
+  const named = [...members, ...(newKinds ? [newKinds.run] : [])];
   const gone = named.find((folder) => !existsSync(folder));
   if (gone !== undefined)
     throw new ConfigError(
@@ -82,49 +88,41 @@ export function openForecaster(
     run,
     checkpoint,
     checkpoints: [checkpoint, ...opened],
-    weights: weights ?? alike(members),
-    newKinds,
+    ...(newKinds && {
+      newKinds: {
+        forecasting: openForecaster(newKinds.run, { checkpoint: choice }),
+        units: newKinds.units,
+      },
+    }),
   };
 }
 
-/** Folders of the other runs, and what each and the run itself weigh. */
-interface Others {
-  readonly members: readonly string[];
-  readonly weights?: readonly number[];
-  readonly newKinds?: string;
-}
-
-/** What a run and others weigh where nothing is said of it. */
-function alike(others: readonly unknown[]): number[] {
-  return new Array<number>(others.length + 1).fill(1);
-}
+/** What `ensemble.json` says of the other runs. */
+type Others = Pick<z.output<typeof ensembleFile>, 'members' | 'newKinds'>;
 
 const NO_OTHERS: Others = { members: [] };
 
-/** None where there is no file. @throws {CheckpointError} when the file is damaged */
+/** The other runs, folders made absolute; none where there is no file. @throws {CheckpointError} when the file is damaged */
 function readEnsemble({ path, ensembleFile: file }: RunDirectory): Others {
-  const { members, weights, newKinds } = readWritten(file, ensembleFile, 'ensemble') ?? NO_OTHERS;
-  if (weights && weights.length !== members.length + 1)
-    throw new CheckpointError(`${file} cannot be used: ${weights.length} weights of ${members.length + 1} models. Run rollcast ensemble again, or delete it.`); // prettier-ignore
+  const { members, newKinds } = readWritten(file, ensembleFile, 'ensemble') ?? NO_OTHERS;
   return {
-    weights,
     members: members.map((folder) => resolve(path, folder)),
-    ...(newKinds !== undefined && { newKinds: resolve(path, newKinds) }),
+    ...(newKinds && { newKinds: { ...newKinds, run: resolve(path, newKinds.run) } }),
   };
 }
 
 /**
  * Writes `ensemble.json` of a run.
  *
+ * @param others - folders of runs: those that forecast together with it, and the one for kinds that it was not trained on
  * @throws {ConfigError} when a run forecasts other windows, or holds out other units: an evaluation would judge what it was trained on;
- *   when there are not as many weights as models; and when a run that is not on a corpus is given another for new kinds
+ *   and when a run that is not on a corpus is given another for new kinds
  */
-export function writeEnsemble(path: string, { members, weights, newKinds }: Others): RunDirectory {
+export function writeEnsemble(
+  path: string,
+  { members, newKinds }: { readonly members: readonly string[]; readonly newKinds?: string },
+): RunDirectory {
   const { run, checkpoint } = openForecastRun(path);
-  if (weights && weights.length !== members.length + 1)
-    throw new ConfigError(
-      `--weights needs ${members.length + 1} numbers, of ${[path, ...members].join(', ')}; got ${weights.length}.`,
-    );
   const own = readDescription(checkpoint);
   const named = (folders: readonly string[]): number =>
     new Set(folders.map((folder) => resolve(folder))).size;
@@ -132,12 +130,11 @@ export function writeEnsemble(path: string, { members, weights, newKinds }: Othe
     throw new ConfigError(`--with names a run twice, or the run itself; got ${members.join(', ')}.`);
   if (newKinds !== undefined && named([path, newKinds]) !== 2)
     throw new ConfigError(`--new-kinds names the run itself, ${newKinds}.`);
-  const others = [...members, ...(newKinds === undefined ? [] : [newKinds])];
   if (newKinds !== undefined && knownKinds(run).length === 0)
     throw new ConfigError(
       `--new-kinds is for runs on a corpus, whose sets are the kinds that are known (--like); ${path} has one data set.`,
     );
-  for (const other of others) {
+  for (const other of [...members, ...(newKinds === undefined ? [] : [newKinds])]) {
     const opened = openForecastRun(other);
     const { contextLength, horizon } = readDescription(opened.checkpoint);
     if (contextLength !== own.contextLength || horizon !== own.horizon)
@@ -153,11 +150,19 @@ export function writeEnsemble(path: string, { members, weights, newKinds }: Othe
   const content = {
     rollcast: rollcastVersion(),
     members: members.map(fromRun),
-    ...(weights && { weights }),
-    ...(newKinds !== undefined && { newKinds: fromRun(newKinds) }),
+    ...(newKinds !== undefined && { newKinds: { run: fromRun(newKinds), units: trainedUnits(run) } }),
   };
   writeFileAtomically(run.ensembleFile, `${JSON.stringify(content, null, 2)}\n`);
   return run;
+}
+
+/** How many units of each set of real data a run was trained on. */
+function trainedUnits(run: RunDirectory): Record<string, number> {
+  const known = knownKinds(run);
+  const { sets } = loadWindows(parseRecipe(run.config['data']));
+  return Object.fromEntries(
+    sets.filter(({ name }) => known.includes(name)).map(({ name, train }) => [name, train.units.length]),
+  );
 }
 
 /** What a run's data are, but for how its windows are augmented: which units are held out does not depend on that. */
@@ -167,17 +172,15 @@ function unitsOf({ config }: RunDirectory): unknown {
 }
 
 /** What the user is told of an ensemble; nothing of a model that forecasts alone. */
-export function ensembleNotes({ checkpoints: { length }, weights }: ForecastingRun): string[] {
-  const alike = weights.every((weight) => weight === weights[0]);
-  const paths = alike ? '' : `, their paths as ${weights.join(' : ')}`;
+export function ensembleNotes({ checkpoints: { length } }: ForecastingRun): string[] {
   return length > 1
-    ? [`${length} models forecast together${paths} (rollcast ensemble); --no-ensemble takes the first alone.`]
+    ? [`${length} models forecast together (rollcast ensemble); --no-ensemble takes the first alone.`]
     : [];
 }
 
 /** The models of a run that forecasts. The holder disposes them. */
 export interface LoadedForecaster {
-  readonly members: readonly (LoadedModel & PathModel)[];
+  readonly members: readonly LoadedModel[];
   /** The frozen references of the members; the members themselves where none was fine-tuned. */
   readonly references: readonly PathModel[];
   /** Of each of them. */
@@ -190,20 +193,20 @@ export interface LoadedForecaster {
  * @throws {CheckpointError} when a file is missing or does not fit
  */
 export function readForecaster(
-  { checkpoints, weights }: ForecastingRun,
+  { checkpoints }: Pick<ForecastingRun, 'checkpoints'>,
   { withReferences = false }: { withReferences?: boolean } = {},
 ): LoadedForecaster {
-  const members: (LoadedModel & PathModel)[] = [];
+  const members: LoadedModel[] = [];
   const references: PathModel[] = [];
   const dispose = (): void => {
     for (const { model } of new Set([...members, ...references])) model.dispose();
   };
   try {
-    for (const [i, checkpoint] of checkpoints.entries()) {
-      const loaded = { ...readModel(checkpoint), weight: weights[i] };
+    for (const checkpoint of checkpoints) {
+      const loaded = readModel(checkpoint);
       members.push(loaded);
       const model = withReferences ? readReference(checkpoint, loaded) : undefined;
-      references.push(model ? { ...loaded, model } : loaded);
+      references.push(model ? { model, tokeniser: loaded.tokeniser } : loaded);
     }
   } catch (error) {
     dispose();

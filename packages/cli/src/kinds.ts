@@ -9,7 +9,9 @@ import { listNames } from '@rollcast/envs';
 import type { Command } from 'commander';
 
 import { knownKinds } from './data-source.js';
-import { openForecaster, type ForecasterChoice, type ForecastingRun } from './ensemble.js';
+import type { ForecastingRun } from './ensemble.js';
+import type { PathModel } from './paths.js';
+import { counted } from './report/table.js';
 
 export function addLikeFlag(command: Command): Command {
   return command.option(
@@ -31,20 +33,57 @@ export function kindOf(like: string | undefined, run: RunDirectory): string | un
   return like;
 }
 
-/** The run that forecasts data of a kind, with the other members of its own ensemble; undefined: of no kind that the run knows. */
-export function forecasterOf(
-  forecasting: ForecastingRun,
-  kind: string | undefined,
-  choice: ForecasterChoice,
-): ForecastingRun {
-  const { newKinds } = forecasting;
-  return kind === undefined && newKinds !== undefined ? openForecaster(newKinds, choice) : forecasting;
+/**
+ * What forecasts data of a kind: a kind that is not known, undefined, the run for new kinds; a known one the run itself, and where there
+ * is one for new kinds its models beside those of the run, by `memberWeights`.
+ */
+export function forecasterOf(forecasting: ForecastingRun, kind: string | undefined): ForecastingRun {
+  const others = forecasting.newKinds?.forecasting;
+  if (!others) return forecasting;
+  if (kind === undefined) return others;
+  return { ...forecasting, checkpoints: [...forecasting.checkpoints, ...others.checkpoints] };
 }
 
-/** What the user is told where another run forecasts, because the data are of no kind that this one knows. */
-export function newKindNotes({ run, newKinds }: ForecastingRun): string[] {
-  if (newKinds === undefined) return [];
+/**
+ * What each model of `forecasterOf` weighs beside the others. Of a kind that n units were trained on, the next one is of another with
+ * probability 1 / (n + 1), if kinds are drawn from a Dirichlet process with concentration 1 (Blackwell and MacQueen 1973): so
+ * much is left to the models for new kinds, and those of the run have the rest, both shared alike within.
+ */
+export function memberWeights(forecasting: ForecastingRun, kind: string | undefined): number[] {
+  const { checkpoints, newKinds } = forecasting;
+  const of = (models: readonly unknown[], share: number): number[] => models.map(() => share / models.length);
+  if (!newKinds) return of(checkpoints, 1);
+  const others = newKinds.forecasting.checkpoints;
+  if (kind === undefined) return of(others, 1);
+  const share = newKindShare(newKinds.units[kind]);
+  return [...of(checkpoints, 1 - share), ...of(others, share)];
+}
+
+function newKindShare(units: number): number {
+  return 1 / (units + 1);
+}
+
+/** Some models with the weights that they have for a kind. */
+export function weighted<M extends PathModel>(models: readonly M[], weights: readonly number[]): M[] {
+  return models.map((model, i) => ({ ...model, weight: weights[i] }));
+}
+
+/** What the user is told of a run for new kinds, if there is one: what it forecasts of some kinds. */
+export function newKindNotes(
+  { run, newKinds }: ForecastingRun,
+  kinds: readonly (string | undefined)[],
+): string[] {
+  if (!newKinds) return [];
+  const folder = relative(process.cwd(), newKinds.forecasting.run.path);
+  const known = kinds.filter((kind) => kind !== undefined);
+  const shares = known.map((kind) => {
+    const units = newKinds.units[kind];
+    return `${kind} ${Number((100 * newKindShare(units)).toPrecision(2))} % (${counted(units, 'unit')})`;
+  });
   return [
-    `${relative(process.cwd(), newKinds)} forecasts what is of a kind that was not trained on. Are the data like one of ${listNames(knownKinds(run))}? Then --like SET forecasts them better.`,
-  ];
+    known.length > 0 &&
+      `the fewer units of a kind were trained on, the more of its paths are from ${folder}, which takes less for granted: of ${shares.join(', ')}.`,
+    known.length < kinds.length &&
+      `${folder} forecasts what is of a kind that was not trained on. Are the data like one of ${listNames(knownKinds(run))}? Then --like SET forecasts them better.`,
+  ].filter((note) => note !== false);
 }

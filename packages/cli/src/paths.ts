@@ -6,7 +6,7 @@ import {
   type Tokeniser,
   type Uniforms,
 } from '@rollcast/core';
-import { medianPath, towardsLine } from '@rollcast/envs';
+import { towardsLine, weightedMedianPath } from '@rollcast/envs';
 
 /** Sequences generated at a time: enough to keep the arithmetic busy, little enough to stay in memory. */
 export const GENERATION_BATCH = 256;
@@ -26,7 +26,7 @@ export const FORECAST_SHAPE: ForecastShape = { trim: 0.01, lineShare: 0.1 };
 export interface PathModel {
   readonly model: DegradationTransformer;
   readonly tokeniser: Tokeniser;
-  /** In an ensemble: a whole number, how many paths beside those of the others; 1 where it is not there. */
+  /** In an ensemble: > 0, how many paths beside those of the others; 1 where it is not there. */
   readonly weight?: number;
 }
 
@@ -75,17 +75,20 @@ export interface PathRequest extends ForecastShape {
 
 /**
  * The likeliest continuation of each context, step by step, [n][L] oriented values; of an ensemble the median of those of its
- * members, each as often as its weight says. Leaves no tensor behind.
+ * members, by weight. Leaves no tensor behind.
  */
 export function greedyPaths(request: PathRequest): Float64Array[] {
   const { members, contexts, lineShare } = request;
+  const shares = memberShares(members);
   return inBatches(contexts, GENERATION_BATCH).flatMap((batch) => {
-    const ofMembers = members.flatMap((member) =>
-      new Array<Float64Array[]>(member.weight ?? 1).fill(generatePaths(member, request, batch)),
-    );
-    return batch.map(
-      (context, b) => towardsLine([medianPath(ofMembers.map((paths) => paths[b]))], context, lineShare)[0],
-    );
+    const ofMembers = members.map((member) => generatePaths(member, request, batch));
+    return batch.map((context, b) => {
+      const likeliest = weightedMedianPath(
+        ofMembers.map((paths) => paths[b]),
+        shares,
+      );
+      return towardsLine([likeliest], context, lineShare)[0];
+    });
   });
 }
 

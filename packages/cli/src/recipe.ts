@@ -29,19 +29,15 @@ const recipeFile = z.strictObject({
   pretrain: flags.default({}),
   train: flags.default({}),
   members: z
-    .array(z.strictObject({ ...changes, weight: z.int().min(1).default(1) }))
+    .array(z.strictObject(changes))
     .min(1)
     .optional()
-    .describe(
-      'models that forecast together: of each, the flags in which it differs, and its paths beside those of the others',
-    ),
+    .describe('models that forecast together: of each, the flags in which it differs'),
   calibrate: flags.default({}),
   newKinds: z
-    .strictObject({ ...changes, calibrate: flags.default({}), weight: z.int().min(0).default(0) })
+    .strictObject({ ...changes, calibrate: flags.default({}) })
     .optional()
-    .describe(
-      'a second forecaster, for kinds that are not trained on: the flags in which it differs, and the weight of each of its models among those for known kinds',
-    ),
+    .describe('a second forecaster, for kinds that are not trained on: the flags in which it differs'),
 });
 
 /** A recipe with everything that it extends filled in; `corpus` is an absolute path. */
@@ -103,7 +99,7 @@ export function readRecipe(name: string, readBefore: readonly string[] = []): Re
       throw new ConfigError(`--recipe ${file}: expected corpus, a file, or extends, another recipe.`);
     return {
       ...own,
-      members: own.members ?? [{ pretrain: {}, train: {}, weight: 1 }],
+      members: own.members ?? [{ pretrain: {}, train: {} }],
       corpus: beside(corpus),
     };
   }
@@ -142,9 +138,7 @@ export function stages({ newKinds, ...recipe }: Recipe, choices: FitChoices): St
     command: 'calibrate',
     args: ['--run', out, ...asArguments(recipe.calibrate), ...everywhere],
   };
-  const members = memberFolders(recipe, out);
-  const weights = recipe.members.map(({ weight }) => weight);
-  if (!newKinds) return [...trained(recipe, choices), ...ensembled(members, weights), calibrated];
+  if (!newKinds) return [...trained(recipe, choices), ...ensembled(recipe, out), calibrated];
   const broad: Recipe = {
     ...recipe,
     pretrain: { ...recipe.pretrain, ...newKinds.pretrain },
@@ -152,11 +146,10 @@ export function stages({ newKinds, ...recipe }: Recipe, choices: FitChoices): St
     calibrate: { ...recipe.calibrate, ...newKinds.calibrate },
   };
   const folder = besideFolder(out, 'new');
-  const beside = newKinds.weight > 0 ? memberFolders(broad, folder) : [];
   return [
     ...trained(recipe, choices),
     ...stages(broad, { ...choices, out: folder }),
-    ...ensembled([...members, ...beside], [...weights, ...beside.map(() => newKinds.weight)], folder),
+    ...ensembled(recipe, out, folder),
     calibrated,
   ];
 }
@@ -197,19 +190,14 @@ function trained(
   });
 }
 
-/** Tells the first run of the others, if there are any. */
-function ensembled(
-  [first, ...others]: readonly string[],
-  weights: readonly number[],
-  newKinds?: string,
-): Stage[] {
-  const differ = weights.some((weight) => weight !== weights[0]);
+/** Tells the run of a forecaster of the others, if there are any. */
+function ensembled(recipe: Pick<Recipe, 'members'>, out: string, newKinds?: string): Stage[] {
+  const others = memberFolders(recipe, out).slice(1);
   const flags = [
     ...(others.length > 0 ? ['--with', others.join(',')] : []),
-    ...(differ ? ['--weights', weights.join(',')] : []),
     ...(newKinds === undefined ? [] : ['--new-kinds', newKinds]),
   ];
-  return flags.length > 0 ? [{ command: 'ensemble', args: ['--run', first, ...flags] }] : [];
+  return flags.length > 0 ? [{ command: 'ensemble', args: ['--run', out, ...flags] }] : [];
 }
 
 function asArguments(given: Recipe['train']): string[] {

@@ -78,6 +78,7 @@ export type { IntervalEstimate, PairedComparison, UnitScores } from './degradati
 export {
   meanPath,
   medianPath,
+  weightedMedianPath,
   quantileOfSorted,
   quantilePaths,
   sampleQuantile,

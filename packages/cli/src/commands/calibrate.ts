@@ -25,9 +25,9 @@ import {
 } from '../ensemble.js';
 import { evaluationSets } from '../evaluation-sets.js';
 import { integer, list, number } from '../flags.js';
-import { addLikeFlag, forecasterOf, newKindNotes } from '../kinds.js';
+import { addLikeFlag, forecasterOf, memberWeights, newKindNotes, weighted } from '../kinds.js';
 import { refuseOtherWindows, weightsDigest } from '../model-files.js';
-import { samplePaths, type ForecastShape } from '../paths.js';
+import { samplePaths, type ForecastShape, type PathModel } from '../paths.js';
 import { progress } from '../progress.js';
 import { counted, renderTextTable, type Table } from '../report/table.js';
 import type { JudgedSet } from '../windows.js';
@@ -108,17 +108,18 @@ async function runCalibrate(flags: CalibrateFlags): Promise<void> {
     throw new ConfigError(`--share is a share of the units, at most 1; got ${flags.share}.`);
   const own = openForecaster(flags.run, flags);
   const { sets, notes } = evaluationSets(flags, own.run);
-  const forecasting = forecasterOf(own, onlyKind(own, sets), flags);
+  const forecasting = forecasterOf(own, onlyKind(own, sets));
   const { run } = forecasting;
   prepareFile('--run', run.calibrationFile);
   const backend = await startBackend(flags);
   await withLogger(run, (logger) => {
-    const ofKinds = forecasting === own ? [] : newKindNotes(own);
-    for (const note of [backend, ...notes, ...ofKinds, ...ensembleNotes(forecasting)]) logger.info(note);
+    const kinds = sets.map(({ kind }) => kind);
+    for (const note of [backend, ...notes, ...newKindNotes(own, kinds), ...ensembleNotes(forecasting)])
+      logger.info(note);
     const loaded = readForecaster(forecasting);
     try {
       refuseOtherWindows(loaded, sets[0].dataset);
-      return Promise.resolve(calibrate({ forecasting, loaded, sets }, flags));
+      return Promise.resolve(calibrate({ own, forecasting, loaded, sets }, flags));
     } finally {
       loaded.dispose();
     }
@@ -134,20 +135,23 @@ function onlyKind({ newKinds }: ForecastingRun, sets: readonly JudgedSet[]): str
   const known = sets.filter(({ kind }) => kind !== undefined);
   if (newKinds !== undefined && known.length > 0 && known.length < sets.length)
     throw new ConfigError(
-      `--only names sets that were trained on and sets that were left out; ${newKinds} forecasts the latter. Calibrate one after the other.`,
+      `--only names sets that were trained on and sets that were left out; ${newKinds.forecasting.run.path} forecasts the latter. Calibrate one after the other.`,
     );
   return known.at(0)?.kind;
 }
 
 /** What is calibrated, on what. */
 interface CalibrateParts {
+  /** The run that was named. */
+  own: ForecastingRun;
+  /** What forecasts the sets. */
   forecasting: ForecastingRun;
   loaded: LoadedForecaster;
   sets: readonly JudgedSet[];
 }
 
 /** Finds and writes the calibration, and says what it does to units that did not calibrate. */
-function calibrate({ forecasting, loaded, sets }: CalibrateParts, flags: CalibrateFlags): void {
+function calibrate({ own, forecasting, loaded, sets }: CalibrateParts, flags: CalibrateFlags): void {
   const { samples, share, seed, guarantee, windowsPerUnit } = flags;
   const shape = shapeAsBefore(flags, forecasting.run);
   const speaks = ({ dataset }: JudgedSet): boolean => dataset.units.length >= FEWEST_UNITS;
@@ -157,17 +161,18 @@ function calibrate({ forecasting, loaded, sets }: CalibrateParts, flags: Calibra
     const parts = small.includes(set)
       ? { calibrating: [], judging: windows }
       : splitWindows(windows, share, seed);
-    return { name: set.name, ...parts };
+    const members = weighted(loaded.members, memberWeights(own, set.kind));
+    return { name: set.name, members, ...parts };
   });
+  const { horizon } = loaded.description;
   const paths = sampled(
-    loaded,
-    split.flatMap(({ calibrating, judging }) => [...calibrating, ...judging]),
-    { samples, seed, shape },
+    split.map(({ members, calibrating, judging }) => ({ members, windows: [...calibrating, ...judging] })),
+    { samples, seed, shape, horizon },
   );
-  const parts = split.map(({ name, calibrating, judging }) => ({
+  const parts = split.map(({ name, calibrating, judging }, i) => ({
     name,
-    calibrating: { windows: calibrating, paths: paths.splice(0, calibrating.length) },
-    judging: { windows: judging, paths: paths.splice(0, judging.length) },
+    calibrating: { windows: calibrating, paths: paths[i].slice(0, calibrating.length) },
+    judging: { windows: judging, paths: paths[i].slice(calibrating.length) },
   }));
   const made = split
     .map((part) => ({
@@ -183,14 +188,13 @@ function calibrate({ forecasting, loaded, sets }: CalibrateParts, flags: Calibra
   const kind = guarantee ? 'guaranteed' : 'plain';
   const calibration = found.together[kind];
   const bySet = Object.fromEntries([...found.bySet].map(([name, ofSet]) => [name, ofSet[kind]]));
-  const { run, checkpoint, checkpoints, weights } = forecasting;
+  const { run, checkpoint, checkpoints } = forecasting;
   writeCalibration(run, {
     update: checkpoint.update,
     sets: made,
     samples,
     models: checkpoints.length,
     weights: checkpoints.map(weightsDigest),
-    memberWeights: [...weights],
     shape,
     seed,
     calibration,
@@ -266,20 +270,29 @@ function calibrations(
   return { together, bySet: new Map(bySet) };
 }
 
+/** Paths of the windows of each set, from its models. */
 function sampled(
-  { members, description: { horizon } }: LoadedForecaster,
-  windows: readonly DegradationWindow[],
-  { samples, seed, shape }: { samples: number; seed: number; shape: ForecastShape },
-): Float64Array[][] {
-  const bar = progress({ label: 'calibrating', total: windows.length * samples, unit: 'sequences' });
+  sets: readonly { members: readonly PathModel[]; windows: readonly DegradationWindow[] }[],
+  { samples, seed, shape, horizon }: { samples: number; seed: number; shape: ForecastShape; horizon: number },
+): Float64Array[][][] {
+  const total = sets.reduce((sum, { windows }) => sum + windows.length * samples, 0);
+  const bar = progress({ label: 'calibrating', total, unit: 'sequences' });
   let done = 0;
-  const contexts = windows.map(({ context }) => context);
   const onBatch = (count: number): void => bar.tick((done += count));
   try {
-    return samplePaths(
-      { members, contexts, horizon, trainedHorizon: horizon, ...shape, onBatch },
-      samples,
-      (w) => new RandomStream(seed, `calibration/sample/${windows[w].unit}/${windows[w].start}`),
+    return sets.map(({ members, windows }) =>
+      samplePaths(
+        {
+          members,
+          contexts: windows.map(({ context }) => context),
+          horizon,
+          trainedHorizon: horizon,
+          ...shape,
+          onBatch,
+        },
+        samples,
+        (w) => new RandomStream(seed, `calibration/sample/${windows[w].unit}/${windows[w].start}`),
+      ),
     );
   } finally {
     bar.done();

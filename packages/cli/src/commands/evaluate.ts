@@ -25,7 +25,8 @@ import {
   type WindowChoice,
 } from '../evaluation-sets.js';
 import { givenFlags, integer, list, number, typedCommand } from '../flags.js';
-import { addLikeFlag, forecasterOf, newKindNotes } from '../kinds.js';
+import type { EvaluateOptions } from '../judged-forecasts.js';
+import { addLikeFlag, forecasterOf, memberWeights, newKindNotes, weighted } from '../kinds.js';
 import { openRun, refuseOtherWindows, runName, subjectOf } from '../model-files.js';
 import type { ForecastShape } from '../paths.js';
 import { progress, type ProgressDisplay } from '../progress.js';
@@ -225,7 +226,7 @@ async function runForecasts(flags: EvaluateFlags, { backend, typed }: Start): Pr
   console.log(`\nPage with the pictures: ${run.reportFile}${flags.json ? `; numbers: ${flags.json}` : ''}`);
 }
 
-/** Sets that one run forecasts, and how. */
+/** Sets that are forecast by the same models, and how. */
 interface Judgement {
   readonly forecasting: ForecastingRun;
   readonly shape: ForecastShape;
@@ -234,26 +235,40 @@ interface Judgement {
   readonly notes: readonly string[];
 }
 
-/** Sets of kinds that the run knows, which it forecasts itself, and the others, which it may leave to another. */
+/** Sets of kinds that the run knows, and the others, which it may leave to another. */
 function judgements(own: ForecastingRun, sets: readonly JudgedSet[], request: EvaluateRequest): Judgement[] {
   const known = sets.filter(({ kind }) => kind !== undefined);
   const others = sets.filter(({ kind }) => kind === undefined);
-  const parts = own.newKinds === undefined ? [sets] : [known, others];
+  const parts = own.newKinds ? [known, others] : [sets];
   return parts
     .filter(({ length }) => length > 0)
     .map((part) => {
-      const forecasting = forecasterOf(own, part[0].kind, request);
+      const forecasting = forecasterOf(own, part[0].kind);
       const shape = shapeOf(request, forecasting.run);
       const heldOut = fileSource(request) === undefined && part.some(({ kind }) => kind !== undefined);
       const chosen = calibrationToJudge(forecasting, request.calibrated, { sets: part, heldOut, shape });
+      const kinds = part.map(({ kind }) => kind);
       const notes = [
-        ...(forecasting === own ? [] : newKindNotes(own)),
+        ...newKindNotes(own, kinds),
         ...ensembleNotes(forecasting),
         ...(chosen.note === undefined ? [] : [chosen.note]),
       ];
       const judged = judgedWindows(part, request, chosen.file);
       return { forecasting, shape, calibration: chosen.file, judged, notes };
     });
+}
+
+/** The models of a forecaster and their references, the same array where none was fine-tuned, with weights. */
+function policies(
+  { members, references }: LoadedForecaster,
+  weights: readonly number[],
+): Pick<EvaluateOptions, 'policy' | 'referencePolicy'> {
+  const policy = weighted(members, weights);
+  if (members === references) return { policy, referencePolicy: policy };
+  const referencePolicy = weighted(references, weights).map((reference, i) =>
+    references[i] === members[i] ? policy[i] : reference,
+  );
+  return { policy, referencePolicy };
 }
 
 /**
@@ -295,8 +310,7 @@ export async function evaluateRun(
           options: {
             dataset: set.dataset,
             windows: set.windows,
-            policy: loaded[i].members,
-            referencePolicy: loaded[i].references,
+            ...policies(loaded[i], memberWeights(own, set.kind)),
             samples,
             shape,
             trainedHorizon: description.horizon,

@@ -15,8 +15,8 @@ import {
 } from '../ensemble.js';
 import { integer, number } from '../flags.js';
 import { crossingRule, forecastUnit, forecastUnits, type UnitForecast } from '../forecasting.js';
-import { addLikeFlag, forecasterOf, kindOf, newKindNotes } from '../kinds.js';
-import type { ForecastShape } from '../paths.js';
+import { addLikeFlag, forecasterOf, kindOf, memberWeights, newKindNotes, weighted } from '../kinds.js';
+import type { ForecastShape, PathModel } from '../paths.js';
 import { progress } from '../progress.js';
 import {
   DRAWN_UNITS,
@@ -103,7 +103,7 @@ async function runForecast(flags: ForecastFlags): Promise<void> {
   if (!source) throw new ConfigError('--data FILE is needed: the histories to forecast.');
   const own = openForecaster(flags.run, flags);
   const kind = kindOf(flags.like, own.run);
-  const forecasting = forecasterOf(own, kind, flags);
+  const forecasting = forecasterOf(own, kind);
   const shape = shapeOf(flags, forecasting.run);
   const { file, note } = chooseCalibration(forecasting, flags.calibrated, { shape, kind });
   const set = loadSeries(source, { leaveOutBadUnits: true });
@@ -112,14 +112,11 @@ async function runForecast(flags: ForecastFlags): Promise<void> {
   try {
     const report = forecastAll(flags, {
       set,
-      loaded,
+      members: weighted(loaded.members, memberWeights(own, kind)),
+      description: loaded.description,
       shape,
       calibration: file && calibrationOf(file, kind),
-      notes: [
-        ...(forecasting === own ? [] : newKindNotes(own)),
-        ...ensembleNotes(forecasting),
-        ...(note ? [note] : []),
-      ],
+      notes: [...newKindNotes(own, [kind]), ...ensembleNotes(forecasting), ...(note ? [note] : [])],
     });
     if (report.forecasts.length > 0) await write(files, report, forecasting.run.path);
     tell(files, report);
@@ -161,7 +158,8 @@ function prepareFiles({ out, plot, json, threshold, samplePaths, data = [] }: Fo
 /** What is forecast, and with what. */
 interface ForecastParts {
   set: SeriesSet;
-  loaded: LoadedForecaster;
+  members: readonly PathModel[];
+  description: LoadedForecaster['description'];
   shape: ForecastShape;
   calibration?: Calibration;
   /** What is to be said about models and calibration. */
@@ -170,9 +168,8 @@ interface ForecastParts {
 
 function forecastAll(
   flags: ForecastFlags,
-  { set, loaded, shape, calibration, notes: ofModel }: ForecastParts,
+  { set, members, description, shape, calibration, notes: ofModel }: ForecastParts,
 ): ForecastReport {
-  const { members, description } = loaded;
   const { contextLength } = description;
   const { horizon = description.horizon, paths, seed, threshold } = flags;
   const { units, leftOut, notes } = forecastUnits(set, { contextLength, threshold });

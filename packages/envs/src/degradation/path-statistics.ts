@@ -62,3 +62,26 @@ export function quantilePaths(
 export function medianPath(paths: readonly ArrayLike<number>[]): Float64Array {
   return quantilePaths(paths, [0.5])[0];
 }
+
+/**
+ * The weighted median of paths at each step: what has half of the weight on either side, the middle of two values where half of it ends
+ * between them; with equal weights that of `medianPath`.
+ *
+ * @param paths - [M][L]
+ * @param shares - [M] ≥ 0, of the whole weight; they sum to 1
+ */
+export function weightedMedianPath(
+  paths: readonly ArrayLike<number>[],
+  shares: readonly number[],
+): Float64Array {
+  return Float64Array.from(paths[0], (_, t) => {
+    const order = paths.map((_, m) => m).sort((a, b) => paths[a][t] - paths[b][t]);
+    let below = 0;
+    for (const [place, m] of order.entries()) {
+      below += shares[m];
+      if (Math.abs(below - 0.5) < 1e-9) return (paths[m][t] + paths[order[place + 1]][t]) / 2;
+      if (below > 0.5) return paths[m][t];
+    }
+    return paths[order[order.length - 1]][t];
+  });
+}

@@ -183,7 +183,7 @@ describe('a calibrated run', () => {
     expect(json('own.json')).toEqual(json('asked.json'));
     const other = await forecast('other', '--line-share', '0.1');
     expect(other.err).toMatch(
-      /not calibrated: .*was made with --trim 0\.01 --line-share 0\.6, and this is --trim 0\.01 --line-share 0\.1/,
+      /not calibrated: .*was made with --tuned-share 1 --trim 0\.01 --line-share 0\.6, and this is --tuned-share 1 --trim 0\.01 --line-share 0\.1/,
     );
     expect(json('other.json')).not.toEqual(json('own.json'));
     await succeed('calibrate', ...run, ...few);

@@ -3,8 +3,9 @@ import { join } from 'node:path';
 
 import { beforeAll, describe, expect, test } from '@jest/globals';
 
-import { CheckpointStore, RunDirectory } from '@rollcast/core';
+import { CheckpointStore, RunDirectory, type DegradationTransformer } from '@rollcast/core';
 
+import { openForecastRun, readModel, requireReference } from '../../packages/cli/src/model-files.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { cellsCsv, rollcast } from './support.js';
 
@@ -126,6 +127,40 @@ describe('rollcast fit', () => {
     expect(existsSync(join(at('both'), 'ensemble.json'))).toBe(true);
     const again = await fitted('--resume');
     expect(again.out).toContain(`4/6  rollcast train --out ${at('both-2')} --resume`);
+  });
+
+  test('--tuned-share goes from the weights of the reference to those that were fine-tuned', async () => {
+    const { checkpoint } = openForecastRun(at('one'));
+    const weights = (model: DegradationTransformer): Float32Array[] => {
+      const arrays = Object.values(model.parameters.save()).map(({ data }) => Float32Array.from(data));
+      model.dispose();
+      return arrays;
+    };
+    const tuned = readModel(checkpoint);
+    const reference = weights(requireReference(checkpoint, tuned));
+    const [none, half, all] = [0, 0.5, 1].map((share) => weights(readModel(checkpoint, share).model));
+    none.forEach((array, i) => expect(array).toBeAllClose(reference[i]));
+    expect(all).toEqual(weights(tuned.model));
+    expect(all).not.toEqual(reference);
+    half.forEach((array, i) =>
+      expect(array).toBeAllClose(array.map((_, j) => (reference[i][j] + all[i][j]) / 2)),
+    );
+    const judged = async (...flags: string[]): Promise<Map<string, number>> => {
+      const json = at('tuned.json');
+      const few = ['--windows-per-unit', '2', '--samples', '20', '--json', json, '--only', 'cells'];
+      expect((await rollcast('evaluate', '--run', at('one'), ...few, ...flags)).code).toBe(0);
+      const content = JSON.parse(readFileSync(json, 'utf8')) as {
+        sets: { methods: { name: string; rmse: number }[] }[];
+      };
+      return new Map(content.sets[0].methods.map(({ name, rmse }) => [name, rmse]));
+    };
+    const [untuned, usual] = [await judged('--tuned-share', '0'), await judged()];
+    expect(untuned.get('policy-mean')).toBe(untuned.get('reference-mean'));
+    expect(usual.get('policy-mean')).not.toBe(usual.get('reference-mean'));
+    expect(await judged('--tuned-share', '1')).toEqual(usual);
+    const calibrate = ['calibrate', '--run', at('one'), '--windows-per-unit', '2', '--samples', '20'];
+    expect((await rollcast(...calibrate, '--tuned-share', '0')).code).toBe(0);
+    expect(await judged()).toEqual(untuned);
   });
 
   test('with --resume goes on with the run folders that are there', async () => {

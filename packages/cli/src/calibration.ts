@@ -44,8 +44,12 @@ const calibrationFile = z.strictObject({
   weights: z.array(z.string()).optional(),
   /** Of the paths; with another one they are others. Files from before it was there have paths that nothing was done to. */
   shape: z
-    .strictObject({ trim: z.number().min(0).lt(0.5), lineShare: z.number().min(0).max(1) })
-    .default({ trim: 0, lineShare: 0 }),
+    .strictObject({
+      tunedShare: z.number().min(0).max(1).default(1),
+      trim: z.number().min(0).lt(0.5),
+      lineShare: z.number().min(0).max(1),
+    })
+    .default({ tunedShare: 1, trim: 0, lineShare: 0 }),
   seed: z.int().min(0),
   /** Of all sets together: for data of another kind. */
   calibration: factors,
@@ -74,8 +78,12 @@ export function readCalibration({ calibrationFile: path }: RunDirectory): Calibr
 
 /** The shape that flags ask for; what they leave open is as in the calibration of the run, or as `FORECAST_SHAPE` has it. */
 export function shapeOf(asked: Partial<ForecastShape>, run?: RunDirectory): ForecastShape {
-  const { trim, lineShare } = (run && readCalibration(run)?.shape) ?? FORECAST_SHAPE;
-  return { trim: asked.trim ?? trim, lineShare: asked.lineShare ?? lineShare };
+  const { tunedShare, trim, lineShare } = (run && readCalibration(run)?.shape) ?? FORECAST_SHAPE;
+  return {
+    tunedShare: asked.tunedShare ?? tunedShare,
+    trim: asked.trim ?? trim,
+    lineShare: asked.lineShare ?? lineShare,
+  };
 }
 
 /** The factors for a kind: those of its set, or those of all sets where it has none. */
@@ -170,8 +178,8 @@ export function calibrationToJudge(
     : chosen;
 }
 
-function shapeFlags({ trim, lineShare }: ForecastShape): string {
-  return `--trim ${trim} --line-share ${lineShare}`;
+function shapeFlags({ tunedShare, trim, lineShare }: ForecastShape): string {
+  return `--tuned-share ${tunedShare} --trim ${trim} --line-share ${lineShare}`;
 }
 
 /** Whether one of some units of a set calibrated. */

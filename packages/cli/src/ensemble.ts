@@ -190,11 +190,12 @@ export interface LoadedForecaster {
 
 /**
  * @param withReferences - read the references too
+ * @param tunedShare - see `ForecastShape.tunedShare`
  * @throws {CheckpointError} when a file is missing or does not fit
  */
 export function readForecaster(
   { checkpoints }: Pick<ForecastingRun, 'checkpoints'>,
-  { withReferences = false }: { withReferences?: boolean } = {},
+  { withReferences = false, tunedShare = 1 }: { withReferences?: boolean; tunedShare?: number } = {},
 ): LoadedForecaster {
   const members: LoadedModel[] = [];
   const references: PathModel[] = [];
@@ -203,7 +204,7 @@ export function readForecaster(
   };
   try {
     for (const checkpoint of checkpoints) {
-      const loaded = readModel(checkpoint);
+      const loaded = readModel(checkpoint, tunedShare);
       members.push(loaded);
       const model = withReferences ? readReference(checkpoint, loaded) : undefined;
       references.push(model ? { model, tokeniser: loaded.tokeniser } : loaded);

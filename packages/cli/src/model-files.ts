@@ -152,12 +152,22 @@ export function readDescription(checkpoint: Checkpoint): ModelDescription {
   return description;
 }
 
-/** The model of a checkpoint. @throws {CheckpointError} when a file is missing or does not fit */
-export function readModel(checkpoint: Checkpoint): LoadedModel {
+/**
+ * The model of a checkpoint.
+ *
+ * @param tunedShare - of a fine-tuned one: how far its weights go from those of its reference, 0, to its own, 1
+ * @throws {CheckpointError} when a file is missing or does not fit
+ */
+export function readModel(checkpoint: Checkpoint, tunedShare = 1): LoadedModel {
   const description = readDescription(checkpoint);
   const tokeniser = new Tokeniser(description.tokeniser);
   const model = new DegradationTransformer(description.model);
-  loadWeights(model, checkpoint, WEIGHTS);
+  loadWeights(model, () => {
+    const tuned = readArrays(checkpoint, WEIGHTS);
+    return tunedShare === 1 || !checkpoint.files[REFERENCE]
+      ? tuned
+      : between(readArrays(checkpoint, REFERENCE), tuned, tunedShare);
+  });
   return { model, tokeniser, description };
 }
 
@@ -179,7 +189,7 @@ export function readReference(
 ): DegradationTransformer | undefined {
   if (!checkpoint.files[REFERENCE]) return undefined;
   const reference = new DegradationTransformer(description.model, 0, false);
-  loadWeights(reference, checkpoint, REFERENCE);
+  loadWeights(reference, () => readArrays(checkpoint, REFERENCE));
   return reference;
 }
 
@@ -259,9 +269,24 @@ export function openForecastRun(
   return openRun(path, choice);
 }
 
-function loadWeights(model: DegradationTransformer, checkpoint: Checkpoint, name: string): void {
+/** (1 − share) · from + share · to, array by array. */
+function between(
+  from: Readonly<Record<string, NamedArray>>,
+  to: Readonly<Record<string, NamedArray>>,
+  share: number,
+): Record<string, NamedArray> {
+  return Object.fromEntries(
+    Object.entries(to).map(([name, array]) => {
+      const { data } = from[name] ?? array;
+      return [name, { ...array, data: array.data.map((x, i) => data[i] + share * (x - data[i])) }];
+    }),
+  );
+}
+
+/** Loads what is read into a model, which is disposed when that fails. */
+function loadWeights(model: DegradationTransformer, read: () => Record<string, NamedArray>): void {
   try {
-    model.parameters.load(readArrays(checkpoint, name));
+    model.parameters.load(read());
   } catch (error) {
     model.dispose();
     throw error;

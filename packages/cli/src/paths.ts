@@ -11,8 +11,13 @@ import { towardsLine, weightedMedianPath } from '@rollcast/envs';
 /** Sequences generated at a time: enough to keep the arithmetic busy, little enough to stay in memory. */
 export const GENERATION_BATCH = 256;
 
-/** What is made of a model's distribution before it is a forecast. */
+/** What is made of a model before it is a forecast. */
 export interface ForecastShape {
+  /**
+   * How far the weights of a fine-tuned model go from those of its frozen reference, 0, to its own, 1. In between it keeps more of what
+   * the reference knew of other data (Wortsman et al. 2022, arXiv:2109.01903, equation 1).
+   */
+  readonly tunedShare: number;
   /** See `GenerateOptions.trim`. */
   readonly trim: number;
   /** See `towardsLine`. */
@@ -20,7 +25,7 @@ export interface ForecastShape {
 }
 
 /** The shape of forecasts, unless asked otherwise. */
-export const FORECAST_SHAPE: ForecastShape = { trim: 0.01, lineShare: 0.1 };
+export const FORECAST_SHAPE: ForecastShape = { tunedShare: 1, trim: 0.01, lineShare: 0.1 };
 
 /** A model and the tokeniser of its checkpoint. */
 export interface PathModel {
@@ -60,7 +65,7 @@ function apportion(total: number, shares: readonly number[]): number[] {
   return counts;
 }
 
-export interface PathRequest extends ForecastShape {
+export interface PathRequest extends Omit<ForecastShape, 'tunedShare'> {
   /** One model, or an ensemble, in which each weighs alike. */
   members: readonly PathModel[];
   /** [n][W] oriented values. */

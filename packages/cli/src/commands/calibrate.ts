@@ -110,16 +110,17 @@ async function runCalibrate(flags: CalibrateFlags): Promise<void> {
   const { sets, notes } = evaluationSets(flags, own.run);
   const forecasting = forecasterOf(own, onlyKind(own, sets));
   const { run } = forecasting;
+  const shape = shapeAsBefore(flags, run);
   prepareFile('--run', run.calibrationFile);
   const backend = await startBackend(flags);
   await withLogger(run, (logger) => {
     const kinds = sets.map(({ kind }) => kind);
     for (const note of [backend, ...notes, ...newKindNotes(own, kinds), ...ensembleNotes(forecasting)])
       logger.info(note);
-    const loaded = readForecaster(forecasting);
+    const loaded = readForecaster(forecasting, shape);
     try {
       refuseOtherWindows(loaded, sets[0].dataset);
-      return Promise.resolve(calibrate({ own, forecasting, loaded, sets }, flags));
+      return Promise.resolve(calibrate({ own, forecasting, loaded, shape, sets }, flags));
     } finally {
       loaded.dispose();
     }
@@ -147,13 +148,13 @@ interface CalibrateParts {
   /** What forecasts the sets. */
   forecasting: ForecastingRun;
   loaded: LoadedForecaster;
+  shape: ForecastShape;
   sets: readonly JudgedSet[];
 }
 
 /** Finds and writes the calibration, and says what it does to units that did not calibrate. */
-function calibrate({ own, forecasting, loaded, sets }: CalibrateParts, flags: CalibrateFlags): void {
+function calibrate({ own, forecasting, loaded, shape, sets }: CalibrateParts, flags: CalibrateFlags): void {
   const { samples, share, seed, guarantee, windowsPerUnit } = flags;
-  const shape = shapeAsBefore(flags, forecasting.run);
   const speaks = ({ dataset }: JudgedSet): boolean => dataset.units.length >= FEWEST_UNITS;
   const small = sets.some(speaks) ? sets.filter((set) => !speaks(set)) : [];
   const split = sets.map((set) => {

@@ -79,7 +79,7 @@ interface Start {
 const FORECAST_FLAGS: readonly string[] = [
   ...DATA_FLAGS,
   ...['only', 'windowsPerUnit', 'backtest', 'every', 'samples'],
-  ...['trim', 'lineShare', 'threshold', 'horizon', 'calibrated', 'ensemble', 'like'],
+  ...['tunedShare', 'trim', 'lineShare', 'threshold', 'horizon', 'calibrated', 'ensemble', 'like'],
 ];
 const EPISODE_FLAGS: readonly string[] = ['env', 'episodes', 'greedy', 'sampled'];
 
@@ -289,7 +289,8 @@ export async function evaluateRun(
     const loaded: LoadedForecaster[] = [];
     let bar: ProgressDisplay | undefined;
     try {
-      for (const { forecasting } of parts) loaded.push(readForecaster(forecasting, { withReferences: true }));
+      for (const { forecasting, shape } of parts)
+        loaded.push(readForecaster(forecasting, { ...shape, withReferences: true }));
       const { description } = loaded[0]; // of each: others are not named in an ensemble
       const { contextLength, horizon } = sets[0].dataset;
       refuseOtherWindows(loaded[0], {

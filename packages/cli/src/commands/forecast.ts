@@ -108,7 +108,7 @@ async function runForecast(flags: ForecastFlags): Promise<void> {
   const { file, note } = chooseCalibration(forecasting, flags.calibrated, { shape, kind });
   const set = loadSeries(source, { leaveOutBadUnits: true });
   console.error(await startBackend(flags));
-  const loaded = readForecaster(forecasting);
+  const loaded = readForecaster(forecasting, shape);
   try {
     const report = forecastAll(flags, {
       set,

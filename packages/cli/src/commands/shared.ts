@@ -44,6 +44,11 @@ export function addShapeFlags(command: Command): Command {
   const unlessAsked = (value: number): string => `(default: as calibrated, or ${value})`;
   return command
     .option(
+      '--tuned-share <share>',
+      `forecasts: how far the weights of a fine-tuned model go from those of its frozen reference, from 0 (not) to 1 (all the way) ${unlessAsked(FORECAST_SHAPE.tunedShare)}`,
+      number({ least: 0, most: 1 }),
+    )
+    .option(
       '--trim <share>',
       `forecasts: share of the probability that is cut off at each end of every step ${unlessAsked(FORECAST_SHAPE.trim)}`,
       number({ least: 0, below: 0.5 }),

@@ -297,7 +297,7 @@ test('a run on a corpus is calibrated on half of the held-out units of each set,
   expect((await succeed(...forecast, '--like', 'other')).err).toMatch(/calibrated as those of other; /);
   expect((await succeed(...forecast, '--like', 'few')).err).toMatch(/calibrated on 3 units of long/);
   await refused(
-    /--like lang: the run was not trained on such a set; known: long, other, few\. Did you mean "long"/,
+    /--like lang: the run was not trained on such a set; known: long, other, few, laws\. Did you mean "long"/,
     ...forecast,
     '--like',
     'lang',

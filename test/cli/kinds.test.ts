@@ -44,7 +44,10 @@ const forecast = async (run: string, ...more: string[]): Promise<{ err: string; 
 };
 
 beforeAll(async () => {
-  const sets = ['cells', 'others', 'strange'].map((name) => ({ name, files: [`${name}.csv`] }));
+  const sets = [
+    ...['cells', 'others', 'strange'].map((name) => ({ name, files: [`${name}.csv`] })),
+    { name: 'laws', simulated: { laws: ['knee'], units: 10, length: 50 } },
+  ];
   writeFileSync(at('corpus.json'), JSON.stringify({ sets }));
   writeFileSync(at('cells.csv'), cellsCsv(8, 50));
   writeFileSync(at('others.csv'), cellsCsv(6, 60));
@@ -58,19 +61,20 @@ beforeAll(async () => {
 test('data that are like no set that was trained on are forecast by the run for new kinds alone', async () => {
   const { err, csv } = await forecast('known');
   expect(csv).toBe((await forecast('broad')).csv);
-  expect(err).toMatch(/broad forecasts what is of a kind that was not trained on\. Are the data like one of cells, others\? Then --like SET/); // prettier-ignore
+  expect(err).toMatch(/broad forecasts what is of a kind that was not trained on\. Are the data like one of cells, others, laws\? Then --like SET/); // prettier-ignore
   expect(err).not.toMatch(/takes less for granted/);
 });
 
 test('of a kind that n units were trained on it forecasts one path in n + 1', async () => {
   expect(JSON.parse(readFileSync(at('known/ensemble.json'), 'utf8'))).toMatchObject({
     members: [],
-    newKinds: { run: '../broad', units: { cells: 4, others: 3 } },
+    newKinds: { run: '../broad', units: { cells: 4, others: 3, laws: 5 } },
   });
   const forecasting = openForecaster(at('known'), {});
   expect(memberWeights(forecasting, 'cells')).toBeAllClose([4 / 5, 1 / 5]);
   expect(memberWeights(forecasting, 'others')).toBeAllClose([3 / 4, 1 / 4]);
   expect(memberWeights(forecasting, undefined)).toEqual([1]);
+  expect((await judge('known', '--only', 'laws')).sets[0].methods.every(({ rmse }) => rmse > 0)).toBe(true);
   expect(memberWeights(openForecaster(at('known'), { ensemble: false }), 'cells')).toEqual([1]);
 
   /** Of the first unit: [steps][paths]. */
@@ -141,7 +145,7 @@ test('what cannot be is refused: a run that is gone, other units, and kinds wher
     ...['--like', 'cells'],
   );
   await refused(
-    /--like strange: the run was not trained on such a set; known: cells, others\./,
+    /--like strange: the run was not trained on such a set; known: cells, others, laws\./,
     ...['evaluate', '--run', at('known'), '--only', 'strange', '--like', 'strange'],
   );
 });

@@ -171,11 +171,9 @@ export function parseRecipe(value: unknown): DataRecipe {
   }
 }
 
-/** The sets of real data that a run on a corpus was trained on, by name; none for a run that is on one data set. */
+/** The sets that a run on a corpus was trained on, by name; none for a run that is on one data set. */
 export function knownKinds({ config }: RunDirectory): string[] {
   const { source } = parseRecipe(config['data']);
   if (!('corpus' in source)) return [];
-  return source.corpus.sets
-    .filter(({ leaveOut, source }) => !leaveOut && 'files' in source)
-    .map(({ name }) => name);
+  return source.corpus.sets.filter(({ leaveOut }) => !leaveOut).map(({ name }) => name);
 }

@@ -156,13 +156,10 @@ export function writeEnsemble(
   return run;
 }
 
-/** How many units of each set of real data a run was trained on. */
+/** How many units of each set a run was trained on. */
 function trainedUnits(run: RunDirectory): Record<string, number> {
-  const known = knownKinds(run);
   const { sets } = loadWindows(parseRecipe(run.config['data']));
-  return Object.fromEntries(
-    sets.filter(({ name }) => known.includes(name)).map(({ name, train }) => [name, train.units.length]),
-  );
+  return Object.fromEntries(sets.map(({ name, train }) => [name, train.units.length]));
 }
 
 /** What a run's data are, but for how its windows are augmented: which units are held out does not depend on that. */

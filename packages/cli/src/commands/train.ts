@@ -74,6 +74,7 @@ Which reward, on forecasts:
   "-mse"                     single paths get sharper, and the distribution narrower than the truth: fine where one path is
                              all that is used, wrong where its intervals are
   "- 0.5*crossingError"      added to either: in time at levels, or at yours with --set env.threshold=0.88
+How much of it is used can be chosen afterwards: --tuned-share 0.5 of forecast, evaluate and calibrate goes half way.
 Controls without a reward, at equal compute: --algo teacher-forcing, scheduled-sampling or soft-unrolling.
 `;
 

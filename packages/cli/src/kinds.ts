@@ -5,7 +5,6 @@
 import { relative } from 'node:path';
 
 import { ConfigError, suggestion, type RunDirectory } from '@rollcast/core';
-import { listNames } from '@rollcast/envs';
 import type { Command } from 'commander';
 
 import { knownKinds } from './data-source.js';
@@ -84,6 +83,6 @@ export function newKindNotes(
     known.length > 0 &&
       `the fewer units of a kind were trained on, the more of its paths are from ${folder}, which takes less for granted: of ${shares.join(', ')}.`,
     known.length < kinds.length &&
-      `${folder} forecasts what is of a kind that was not trained on. Are the data like one of ${listNames(knownKinds(run))}? Then --like SET forecasts them better.`,
+      `${folder} forecasts what is of a kind that was not trained on. Are the data like one of ${knownKinds(run).join(', ')}? Then --like SET forecasts them better.`,
   ].filter((note) => note !== false);
 }

@@ -288,14 +288,18 @@ test('a run on a corpus is calibrated on half of the held-out units of each set,
     return distribution.find(({ name }) => name === 'policy-calibrated')!.intervals!['80'].width;
   };
   const [together, long, other] = [
-    await widthOf(),
+    await widthOf('--calibrated'),
     await widthOf('--like', 'long'),
     await widthOf('--like', 'other'),
   ];
   expect(new Set([together, long, other]).size).toBe(3);
   const forecast = ['forecast', ...corpus, '--data', at('few.csv'), '--paths', '20', '--out', at('as.csv')];
   expect((await succeed(...forecast, '--like', 'other')).err).toMatch(/calibrated as those of other; /);
-  expect((await succeed(...forecast, '--like', 'few')).err).toMatch(/calibrated on 3 units of long/);
+  expect((await succeed(...forecast, '--like', 'few')).err).toMatch(
+    /not calibrated: no unit of few calibrated; --calibrated takes the factors of all sets together/,
+  );
+  expect((await succeed(...forecast)).err).toMatch(/not calibrated: no unit of such a kind calibrated/);
+  expect((await succeed(...forecast, '--calibrated')).err).toMatch(/calibrated on 3 units of long/);
   await refused(
     /--like lang: the run was not trained on such a set; known: long, other, few, laws\. Did you mean "long"/,
     ...forecast,

@@ -97,7 +97,7 @@ export function calibrationOf(
 /**
  * The calibration that a command uses.
  *
- * @param wanted - true: there must be one; undefined: where there is one that fits; false: none
+ * @param wanted - true: there must be one; undefined: where there is one that fits, of the kind or of one set; false: none
  * @returns it, if any, and a sentence about that for the user
  * @throws {ConfigError} when one is wanted and there is none for this checkpoint
  */
@@ -129,6 +129,13 @@ export function chooseCalibration(
   const off = wanted ? '' : '; --no-calibrated turns it off';
   if (kind !== undefined && Object.hasOwn(file.bySet, kind))
     return { file, note: `intervals are calibrated as those of ${kind}${off}.` };
+  // what several kinds need on average makes the intervals of another worse more often than better (docs/results.md)
+  if (wanted === undefined && Object.keys(file.bySet).length > 0) {
+    const such = kind === undefined ? 'such a kind' : kind;
+    return {
+      note: `intervals are not calibrated: no unit of ${such} calibrated; --calibrated takes the factors of all sets together.`,
+    };
+  }
   const of = file.sets.map(({ name, units }) => `${counted(units.length, 'unit')} of ${name}`);
   return {
     file,
@@ -167,7 +174,7 @@ export function calibrationToJudge(
   { sets, heldOut, shape }: { sets: readonly JudgedSet[]; heldOut: boolean; shape: ForecastShape },
 ): { file?: CalibrationFile; note?: string } {
   if (wanted === undefined && heldOut) return {};
-  const kind = sets.length === 1 ? sets[0].kind : undefined;
+  const kind = sets.every((set) => set.kind === sets[0].kind) ? sets[0].kind : undefined;
   const chosen = chooseCalibration(forecasting, wanted, { shape, kind });
   if (wanted !== undefined) return chosen;
   const own = sets.find(({ name, dataset }) => chosen.file && calibratedOn(chosen.file, name, dataset.units));

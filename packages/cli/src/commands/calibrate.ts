@@ -220,7 +220,7 @@ function calibrate({ own, forecasting, loaded, shape, sets }: CalibrateParts, fl
   }
   if (found.bySet.size > 0) {
     console.log(
-      'Each set has factors of its own; those of all sets together are for data of another kind, and forecast --like SET takes those of one.',
+      'Each set has factors of its own, which forecast --like SET takes; those of all sets together serve other kinds where --calibrated asks for them.',
     );
   }
   if (guarantee)

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { runForecastTraining, type ForecastRunConfig } from '../forecast-training.js';
 import { renderTextTable } from '../report/table.js';
 import { evaluationTable, verdict } from '../report/evaluation-report.js';
-import { evaluateRun, writeReport } from './evaluate.js';
+import { evaluateRun, writeReport } from '../run-evaluation.js';
 import { pretrainRunConfig, runPretraining } from './pretrain.js';
 import { addBackendFlags, startBackend, type BackendFlags } from './shared.js';
 

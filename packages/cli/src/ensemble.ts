@@ -54,7 +54,7 @@ export interface ForecastingRun {
   /** What forecasts kinds that the run was not trained on, and how many units of those kinds there were that it was (by set). */
   readonly newKinds?: {
     readonly forecasting: ForecastingRun;
-    readonly units: Readonly<Record<string, number>>;
+    readonly units: Readonly<Partial<Record<string, number>>>;
   };
 }
 

@@ -54,7 +54,7 @@ export function memberWeights(forecasting: ForecastingRun, kind: string | undefi
   if (!newKinds) return of(checkpoints, 1);
   const others = newKinds.forecasting.checkpoints;
   if (kind === undefined) return of(others, 1);
-  const share = newKindShare(newKinds.units[kind]);
+  const share = newKindShare(newKinds.units[kind] ?? 0);
   return [...of(checkpoints, 1 - share), ...of(others, share)];
 }
 
@@ -76,7 +76,7 @@ export function newKindNotes(
   const folder = relative(process.cwd(), newKinds.forecasting.run.path);
   const known = kinds.filter((kind) => kind !== undefined);
   const shares = known.map((kind) => {
-    const units = newKinds.units[kind];
+    const units = newKinds.units[kind] ?? 0;
     return `${kind} ${Number((100 * newKindShare(units)).toPrecision(2))} % (${counted(units, 'unit')})`;
   });
   return [

@@ -7,14 +7,12 @@ import { tf } from '@rollcast/core';
 import { CALIBRATED_LEVELS } from '@rollcast/envs';
 
 import { temporaryFolder } from '../support/temporary.js';
-import { cellsCsv, refused, rollcast, succeed, type CommandResult } from './support.js';
+import { cellsCsv, refused, rollcast, succeed, tiny, type CommandResult } from './support.js';
 
 // A model that is too small to be good: what is tested is what becomes of its intervals.
 const folder = temporaryFolder();
 const at = (name: string): string => join(folder, name);
 const run = ['--run', at('pre')];
-const set = (...settings: string[]): string[] => settings.flatMap((setting) => ['--set', setting]);
-const tiny = set('model.width=8', 'model.heads=2', 'model.layers=1', 'tokeniser.vocabularySize=32');
 const few = ['--windows-per-unit', '4', '--samples', '20'];
 
 interface CalibrationJson {

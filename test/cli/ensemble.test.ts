@@ -7,13 +7,10 @@ import { DegradationTransformer, RandomStream, Tokeniser, tf } from '@rollcast/c
 
 import { greedyPaths, memberShares, samplePaths } from '../../packages/cli/src/paths.js';
 import { temporaryFolder } from '../support/temporary.js';
-import { cellsCsv, refused, rollcast, succeed, type CommandResult } from './support.js';
+import { cellsCsv, refused, rollcast, succeed, tiny, type CommandResult } from './support.js';
 
 const folder = temporaryFolder();
 const at = (name: string): string => join(folder, name);
-const tiny = ['model.width=8', 'model.heads=2', 'model.layers=1', 'tokeniser.vocabularySize=32'].flatMap(
-  (setting) => ['--set', setting],
-);
 const few = ['--windows-per-unit', '3', '--samples', '20'];
 
 interface EvaluationJson {

@@ -7,12 +7,11 @@ import { CheckpointStore, RunDirectory, type DegradationTransformer } from '@rol
 
 import { openForecastRun, readModel, requireReference } from '../../packages/cli/src/model-files.js';
 import { temporaryFolder } from '../support/temporary.js';
-import { cellsCsv, rollcast } from './support.js';
+import { cellsCsv, rollcast, tinySettings } from './support.js';
 
 const folder = temporaryFolder();
 const at = (name: string): string => join(folder, name);
 
-const tiny = ['model.width=8', 'model.heads=2', 'model.layers=1', 'tokeniser.vocabularySize=32'];
 const recipe = {
   description: 'tiny',
   corpus: 'corpus.json',
@@ -21,7 +20,7 @@ const recipe = {
     context: 12,
     horizon: 8,
     'batch-size': 4,
-    set: [...tiny, 'pretrain.validateEvery=2'],
+    set: [...tinySettings, 'pretrain.validateEvery=2'],
   },
   train: {
     algo: 'rloo',

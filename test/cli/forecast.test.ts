@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import { tf } from '@rollcast/core';
 
 import { temporaryFolder } from '../support/temporary.js';
-import { cellsCsv, expectSuccess, rollcast, type CommandResult } from './support.js';
+import { cellsCsv, expectSuccess, rollcast, tiny, type CommandResult } from './support.js';
 
 // A model that is too small to be good: what is tested is what becomes of its paths.
 const folder = temporaryFolder();
@@ -31,9 +31,6 @@ const forecast = (out: string, ...args: string[]): Promise<CommandResult> =>
 async function succeed(out: string, ...args: string[]): Promise<CommandResult> {
   return expectSuccess(await forecast(out, ...args), args);
 }
-
-const set = (...settings: string[]): string[] => settings.flatMap((setting) => ['--set', setting]);
-const tiny = set('model.width=8', 'model.heads=2', 'model.layers=1', 'tokeniser.vocabularySize=32');
 
 beforeAll(async () => {
   file('training.csv', cellsCsv(4, 60));

@@ -9,13 +9,10 @@ import { tf } from '@rollcast/core';
 import { openForecaster } from '../../packages/cli/src/ensemble.js';
 import { memberWeights } from '../../packages/cli/src/kinds.js';
 import { temporaryFolder } from '../support/temporary.js';
-import { cellsCsv, refused, succeed, type CommandResult } from './support.js';
+import { cellsCsv, refused, succeed, tiny, type CommandResult } from './support.js';
 
 const folder = temporaryFolder();
 const at = (name: string): string => join(folder, name);
-const tiny = ['model.width=8', 'model.heads=2', 'model.layers=1', 'tokeniser.vocabularySize=32'].flatMap(
-  (setting) => ['--set', setting],
-);
 const few = ['--windows-per-unit', '3', '--samples', '20'];
 
 interface EvaluationJson {

@@ -60,6 +60,15 @@ export async function refused(message: RegExp, ...args: string[]): Promise<void>
   expect(code).toBe(2);
 }
 
+/** Settings of a model that trains in a moment, and as flags of `pretrain`. */
+export const tinySettings = [
+  'model.width=8',
+  'model.heads=2',
+  'model.layers=1',
+  'tokeniser.vocabularySize=32',
+];
+export const tiny = tinySettings.flatMap((setting) => ['--set', setting]);
+
 /** A CSV of falling, slightly noisy histories: `units` cells of `length` cycles. */
 export function cellsCsv(units: number, length: number): string {
   const rows = ['cell,cycle,capacity_ah'];

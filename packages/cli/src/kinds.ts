@@ -8,7 +8,7 @@ import { ConfigError, suggestion, type RunDirectory } from '@rollcast/core';
 import type { Command } from 'commander';
 
 import { knownKinds } from './data-source.js';
-import type { ForecastingRun } from './ensemble.js';
+import { ensembleNotes, type ForecastingRun } from './ensemble.js';
 import type { PathModel } from './paths.js';
 import { counted } from './report/table.js';
 
@@ -67,11 +67,13 @@ export function weighted<M extends PathModel>(models: readonly M[], weights: rea
   return models.map((model, i) => ({ ...model, weight: weights[i] }));
 }
 
-/** What the user is told of a run for new kinds, if there is one: what it forecasts of some kinds. */
-export function newKindNotes(
-  { run, newKinds }: ForecastingRun,
-  kinds: readonly (string | undefined)[],
-): string[] {
+/** What the user is told of the models that forecast data of some kinds, all known or all not. */
+export function forecasterNotes(own: ForecastingRun, kinds: readonly (string | undefined)[]): string[] {
+  return [...newKindNotes(own, kinds), ...ensembleNotes(forecasterOf(own, kinds[0]))];
+}
+
+/** What a run for new kinds forecasts of some kinds, if there is one. */
+function newKindNotes({ run, newKinds }: ForecastingRun, kinds: readonly (string | undefined)[]): string[] {
   if (!newKinds) return [];
   const folder = relative(process.cwd(), newKinds.forecasting.run.path);
   const known = kinds.filter((kind) => kind !== undefined);

@@ -8,7 +8,6 @@ import { calibrationOf, calibrationToJudge, shapeOf, type CalibrationFile } from
 import { withLogger } from './commands/shared.js';
 import { fileSource } from './data-source.js';
 import {
-  ensembleNotes,
   openForecaster,
   readForecaster,
   type ForecasterChoice,
@@ -25,7 +24,7 @@ import {
   type WindowChoice,
 } from './evaluation-sets.js';
 import type { EvaluateOptions } from './judged-forecasts.js';
-import { forecasterOf, memberWeights, newKindNotes, weighted } from './kinds.js';
+import { forecasterNotes, forecasterOf, memberWeights, weighted } from './kinds.js';
 import { refuseOtherWindows } from './model-files.js';
 import type { ForecastShape } from './paths.js';
 import { progress, type ProgressDisplay } from './progress.js';
@@ -69,11 +68,7 @@ function judgements(own: ForecastingRun, sets: readonly JudgedSet[], request: Ev
       const heldOut = fileSource(request) === undefined && part.some(({ kind }) => kind !== undefined);
       const chosen = calibrationToJudge(forecasting, request.calibrated, { sets: part, heldOut, shape });
       const kinds = part.map(({ kind }) => kind);
-      const notes = [
-        ...newKindNotes(own, kinds),
-        ...ensembleNotes(forecasting),
-        ...(chosen.note === undefined ? [] : [chosen.note]),
-      ];
+      const notes = [...forecasterNotes(own, kinds), ...(chosen.note === undefined ? [] : [chosen.note])];
       const judged = judgedWindows(part, request, chosen.file);
       return { forecasting, shape, calibration: chosen.file, judged, notes };
     });

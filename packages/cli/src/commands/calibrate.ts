@@ -16,7 +16,6 @@ import { Option, type Command } from 'commander';
 import { guaranteeOf, shapeOf, splitWindows, writeCalibration } from '../calibration.js';
 import { addDataFlags, type DataFlags } from '../data-source.js';
 import {
-  ensembleNotes,
   openForecaster,
   readForecaster,
   type ForecasterChoice,
@@ -25,7 +24,7 @@ import {
 } from '../ensemble.js';
 import { evaluationSets } from '../evaluation-sets.js';
 import { integer, list, number } from '../flags.js';
-import { addLikeFlag, forecasterOf, memberWeights, newKindNotes, weighted } from '../kinds.js';
+import { addLikeFlag, forecasterNotes, forecasterOf, memberWeights, weighted } from '../kinds.js';
 import { refuseOtherWindows, weightsDigest } from '../model-files.js';
 import { samplePaths, type ForecastShape, type PathModel } from '../paths.js';
 import { progress } from '../progress.js';
@@ -115,8 +114,7 @@ async function runCalibrate(flags: CalibrateFlags): Promise<void> {
   const backend = await startBackend(flags);
   await withLogger(run, (logger) => {
     const kinds = sets.map(({ kind }) => kind);
-    for (const note of [backend, ...notes, ...newKindNotes(own, kinds), ...ensembleNotes(forecasting)])
-      logger.info(note);
+    for (const note of [backend, ...notes, ...forecasterNotes(own, kinds)]) logger.info(note);
     const loaded = readForecaster(forecasting, shape);
     try {
       refuseOtherWindows(loaded, sets[0].dataset);

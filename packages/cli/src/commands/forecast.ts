@@ -6,16 +6,10 @@ import type { Command } from 'commander';
 
 import { calibrationOf, chooseCalibration, shapeOf } from '../calibration.js';
 import { addDataFlags, fileSource, type DataFlags } from '../data-source.js';
-import {
-  ensembleNotes,
-  openForecaster,
-  readForecaster,
-  type ForecasterChoice,
-  type LoadedForecaster,
-} from '../ensemble.js';
+import { openForecaster, readForecaster, type ForecasterChoice, type LoadedForecaster } from '../ensemble.js';
 import { integer, number } from '../flags.js';
 import { crossingRule, forecastUnit, forecastUnits, type UnitForecast } from '../forecasting.js';
-import { addLikeFlag, forecasterOf, kindOf, memberWeights, newKindNotes, weighted } from '../kinds.js';
+import { addLikeFlag, forecasterNotes, forecasterOf, kindOf, memberWeights, weighted } from '../kinds.js';
 import type { ForecastShape, PathModel } from '../paths.js';
 import { progress } from '../progress.js';
 import {
@@ -116,7 +110,7 @@ async function runForecast(flags: ForecastFlags): Promise<void> {
       description: loaded.description,
       shape,
       calibration: file && calibrationOf(file, kind),
-      notes: [...newKindNotes(own, [kind]), ...ensembleNotes(forecasting), ...(note ? [note] : [])],
+      notes: [...forecasterNotes(own, [kind]), ...(note ? [note] : [])],
     });
     if (report.forecasts.length > 0) await write(files, report, forecasting.run.path);
     tell(files, report);

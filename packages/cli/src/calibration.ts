@@ -51,7 +51,7 @@ const calibrationFile = z.strictObject({
     })
     .default({ tunedShare: 1, trim: 0, lineShare: 0 }),
   seed: z.int().min(0),
-  /** Of all sets together: for data of another kind. */
+  /** Of all sets together: for another kind, where it is asked for. */
   calibration: factors,
   /** By set, where there are several; files from before it was there have none. */
   bySet: z.record(z.string(), factors).default({}),

@@ -89,8 +89,8 @@ const HELP = `
 Coverage and width are shown on the units that did not calibrate: as they were, guaranteed, and plain
 (--no-guarantee). Of few units the guaranteed intervals are too wide on purpose, and hold more than their level.
 
-rollcast forecast then uses the calibration by itself (--no-calibrated turns it off), and
-rollcast evaluate --calibrated judges it, on units that did not calibrate.
+rollcast forecast then uses the calibration by itself (--no-calibrated turns it off; of several sets for a kind
+that calibrated, --like SET), and rollcast evaluate --calibrated judges it, on units that did not calibrate.
 
 Units count, not windows: for a guarantee, 50 % intervals need 3 calibrating units, 80 % ones 9, 90 % ones
 19. What is guaranteed, and what is not: docs/evaluation.md.

@@ -85,7 +85,7 @@ export function addEvaluate(program: Command): void {
     )
     .option(
       '--calibrated',
-      'forecasts: also judge the calibrated paths (rollcast calibrate), on units that did not calibrate, each set of a corpus by factors of its own (default: with --data, and of sets that were left out)',
+      'forecasts: also judge the calibrated paths (rollcast calibrate), on units that did not calibrate, each set of a corpus by factors of its own (default: with --data, and of sets that were left out, where rollcast forecast would take the calibration)',
     )
     .option('--no-calibrated', 'forecasts: judge the paths as the model made them alone')
     .addOption(

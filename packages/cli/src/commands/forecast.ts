@@ -69,7 +69,10 @@ export function addForecast(program: Command): void {
       number({}),
     )
     .option('--seed <number>', 'seed of the sampled paths', integer(0), 0)
-    .option('--calibrated', 'calibrate the intervals (default: when rollcast calibrate was run)')
+    .option(
+      '--calibrated',
+      'calibrate the intervals (default: where rollcast calibrate was run on their kind, or on one data set)',
+    )
     .option('--no-calibrated', 'leave the paths as the model made them')
     .requiredOption('--out <file>', 'CSV to write: mean, median and deciles, one row a unit and step')
     .option('--sample-paths', 'also write the sampled paths, to OUT-paths.csv')
